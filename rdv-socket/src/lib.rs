@@ -1,0 +1,75 @@
+//! The operating system's side of rdv, shared by all adapters: TCP sockets that listen and dial on
+//! one port, the listeners of a server, the options of a stream, and this machine's addresses.
+//!
+//! There is no runtime here. What comes in and goes out are the standard library's types, and every
+//! socket is **non-blocking and close-on-exec**, ready for `from_std` of mio, tokio, or async-io.
+//! Nothing here waits, apart from [`listen`] when it looks up a host name.
+//!
+//! # One port for everything
+//!
+//! A client that punches holes listens on a port, and dials the server and all of the peer's
+//! addresses from that same port, since that is the port for which the NAT has a mapping.
+//! [`SharedPort`] is that port:
+//!
+//! ```
+//! use std::io::{self, ErrorKind};
+//! use std::net::Ipv4Addr;
+//!
+//! use rdv_socket::{SharedPort, accept, connect_finished};
+//!
+//! # fn main() -> io::Result<()> {
+//! let alice = SharedPort::bind()?;
+//! let bob = SharedPort::bind()?;
+//!
+//! // The connection is only started here: ask again once the socket is writable.
+//! let outbound = alice.connect((Ipv4Addr::LOCALHOST, bob.port()).into())?;
+//! # wait_for(|| connect_finished(&outbound));
+//! assert!(connect_finished(&outbound)?);
+//!
+//! // Ready at once, as the poller would say.
+//! let listener = bob.listeners().next().expect("IPv4");
+//! let (inbound, from) = accept(listener)?;
+//! assert_eq!(from.port(), alice.port());
+//!
+//! // The same connection from the other end: it exists already, no failure for a hole punch.
+//! let again = bob.connect((Ipv4Addr::LOCALHOST, alice.port()).into());
+//! assert_eq!(again.unwrap_err().kind(), ErrorKind::AddrNotAvailable);
+//! # drop(inbound);
+//! # Ok(())
+//! # }
+//! # fn wait_for(mut ready: impl FnMut() -> io::Result<bool>) {
+//! #     while !ready().unwrap() {
+//! #         std::thread::yield_now();
+//! #     }
+//! # }
+//! ```
+//!
+//! # Platforms
+//!
+//! | | Linux, Android, macOS, BSD | Windows |
+//! | --- | --- | --- |
+//! | a port is shared by | `SO_REUSEADDR` and `SO_REUSEPORT`, within one user | `SO_REUSEADDR` alone, which has the same effect there |
+//! | another program's shared port | is never joined | is never joined, but for a race of microseconds |
+//! | a server restarts at once | with `SO_REUSEADDR` | without an option |
+//!
+//! Illumos and Solaris have no `SO_REUSEPORT` here: a [`SharedPort`] listens, but
+//! [`SharedPort::connect`] may report [`AddrInUse`](std::io::ErrorKind::AddrInUse).
+
+#![forbid(unsafe_code)]
+
+mod addrs;
+mod bind;
+mod errno;
+mod listen;
+mod listen_addr;
+mod port;
+mod stream;
+
+#[cfg(test)]
+mod test_util;
+
+pub use addrs::local_addrs;
+pub use listen::listen;
+pub use listen_addr::{ListenAddr, ParseListenAddrError};
+pub use port::SharedPort;
+pub use stream::{accept, connect_finished, reset, reset_on_drop, set_stream_options};

@@ -1,0 +1,111 @@
+//! Streams: how they begin, what is set on them, and how they end in error.
+
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
+
+use socket2::{SockRef, TcpKeepalive};
+
+use crate::bind::unmapped;
+use crate::errno;
+
+/// Accepts a connection that is waiting in the listener's queue, and says who it is from.
+///
+/// The stream is non-blocking and has its [options](set_stream_options). The address is IPv4 where
+/// an IPv6 listener says it as IPv4-mapped IPv6, so nobody else needs to know of mapped addresses.
+///
+/// # Errors
+/// - [`WouldBlock`](ErrorKind::WouldBlock): nobody is waiting (the listeners of this crate are
+///   non-blocking);
+/// - [`ConnectionAborted`](ErrorKind::ConnectionAborted),
+///   [`ConnectionReset`](ErrorKind::ConnectionReset): that one connection is gone, go on with the
+///   next;
+/// - file descriptors have run out: the listener stays readable, so pause before the next call.
+pub fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    let (stream, from) = listener.accept()?;
+    stream.set_nonblocking(true)?;
+    try_stream_options(&stream);
+    Ok((stream, unmapped(from)))
+}
+
+/// Whether a connection that was [started](crate::SharedPort::connect) stands: to be asked when its
+/// socket has become writable. `false` means not yet, wait until it is writable again.
+///
+/// # Errors
+/// Why the connection failed, [`ConnectionRefused`](ErrorKind::ConnectionRefused) for instance. The
+/// system reports this once only: after an error, drop the stream and don't ask again.
+pub fn connect_finished(stream: &TcpStream) -> io::Result<bool> {
+    if let Some(error) = stream.take_error()? {
+        return Err(error);
+    }
+    match stream.peer_addr() {
+        Ok(_) => Ok(true),
+        // Pollers may report a socket before its handshake has come to an end, either way.
+        Err(error) if error.kind() == ErrorKind::NotConnected || errno::is_in_progress(&error) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Sets what every stream of rdv has: TCP_NODELAY, and keepalive with its first probe after 30 s,
+/// one every 10 s from then on, and the end after 3 without an answer. Where a system has no such
+/// intervals, its own apply.
+///
+/// So a peer that has vanished without a word is noticed after a minute, and a NAT's mapping for an
+/// idle connection stays.
+///
+/// # Errors
+/// The system's. macOS reports [`InvalidInput`](ErrorKind::InvalidInput) for a stream that the peer
+/// has reset already.
+pub fn set_stream_options(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    SockRef::from(stream).set_tcp_keepalive(&KEEPALIVE)
+}
+
+/// Closes a stream with a reset (RST) instead of an orderly end (FIN), so that what the peer has
+/// got so far does not look complete to it. What was written and is not acknowledged yet may be
+/// lost.
+///
+/// The reset goes out with the last handle: clones of the stream keep it open.
+pub fn reset(stream: TcpStream) {
+    if let Err(error) = reset_on_drop(&stream) {
+        log::debug!("closing without a reset: {error}");
+    }
+}
+
+/// Has a stream closed with a [reset](reset) however it comes to be dropped: SO_LINGER of 0 s.
+///
+/// # Errors
+/// The system's.
+pub fn reset_on_drop(stream: &TcpStream) -> io::Result<()> {
+    SockRef::from(stream).set_linger(Some(Duration::ZERO))
+}
+
+/// Sets the options as far as possible: a stream without them is better than none, and one that has
+/// failed by now reports that when it is read.
+pub(crate) fn try_stream_options(stream: &TcpStream) {
+    if let Err(error) = set_stream_options(stream) {
+        log::debug!("stream options not set: {error}");
+    }
+}
+
+const KEEPALIVE: TcpKeepalive = keepalive();
+
+const fn keepalive() -> TcpKeepalive {
+    let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(30));
+    #[cfg(any(
+        target_os = "android",
+        target_os = "dragonfly",
+        target_os = "freebsd",
+        target_os = "illumos",
+        target_os = "ios",
+        target_os = "linux",
+        target_os = "macos",
+        target_os = "netbsd",
+        target_os = "windows",
+    ))]
+    let keepalive = keepalive.with_interval(Duration::from_secs(10)).with_retries(3);
+    keepalive
+}
+
+#[cfg(test)]
+mod tests;
