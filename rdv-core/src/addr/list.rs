@@ -1,0 +1,183 @@
+//! Address lists as they travel in `Rdv-Self-Addrs` and `Rdv-Peer-Addrs` (rdv/1 sections 1 and 2).
+
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::ops::Deref;
+use std::str::FromStr;
+
+use super::{AddrSpace, AddrSpaces};
+
+/// What a client says of itself: at most 9 addresses.
+pub type SelfAddrs = AddrList<9>;
+
+/// What a client learns of its peer: the peer's 9 and its observed address.
+pub type PeerAddrs = AddrList<10>;
+
+/// At most `MAX` addresses, sorted (IPv4 before IPv6, then by address and port), none twice.
+///
+/// IPv4-mapped addresses are unmapped, and IPv6 zones dropped: they mean something on one machine only.
+///
+/// ```
+/// use rdv_core::PeerAddrs;
+/// let addrs: PeerAddrs = "[2001:DB8:0:0::1]:5, 10.0.0.1:6, 10.0.0.1:6".parse().unwrap();
+/// assert_eq!(addrs.to_string(), "10.0.0.1:6, [2001:db8::1]:5");
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AddrList<const MAX: usize>(Vec<SocketAddr>);
+
+impl<const MAX: usize> AddrList<MAX> {
+    /// The most addresses there may be.
+    pub const MAX: usize = MAX;
+
+    /// Sorts and deduplicates; fails when more than `MAX` are given, duplicates counted.
+    pub fn new(addrs: impl IntoIterator<Item = SocketAddr>) -> Result<Self, AddrListError> {
+        let addrs: Vec<_> = addrs.into_iter().take(MAX + 1).collect();
+        if addrs.len() > MAX {
+            return Err(AddrListError::TooMany { max: MAX });
+        }
+        Ok(Self::normalized(addrs))
+    }
+
+    fn normalized(addrs: impl IntoIterator<Item = SocketAddr>) -> Self {
+        let mut addrs: Vec<_> = addrs.into_iter().map(unmapped).collect();
+        addrs.sort_unstable();
+        addrs.dedup();
+        Self(addrs)
+    }
+}
+
+impl SelfAddrs {
+    /// Chooses what to offer the peer among this machine's addresses, in `spaces` and all at `port`.
+    ///
+    /// All interfaces count, not only the default route's. Where there are more than 9, the ones most likely
+    /// to be reached win: public before private before the rest; and no more than two of an IPv6 /64, since
+    /// the others are temporary addresses (RFC 8981) of the same interface.
+    pub fn select(ips: impl IntoIterator<Item = IpAddr>, port: u16, spaces: AddrSpaces) -> SelfAddrs {
+        let mut ips: Vec<IpAddr> = ips.into_iter().map(|ip| ip.to_canonical()).collect();
+        ips.retain(|ip| spaces.includes(*ip));
+        ips.sort_unstable_by_key(|ip| (AddrSpace::of(*ip).map(reachability), *ip));
+        ips.dedup();
+
+        let mut offered: Vec<IpAddr> = Vec::new();
+        for ip in ips {
+            let siblings = offered.iter().filter(|other| same_subnet(ip, **other)).count();
+            if siblings < 2 && offered.len() < 9 {
+                offered.push(ip);
+            }
+        }
+        Self::normalized(offered.into_iter().map(|ip| SocketAddr::new(ip, port)))
+    }
+}
+
+impl PeerAddrs {
+    /// What the server tells a client of its peer: all the peer said of itself, and what the server saw.
+    pub(crate) fn of(selfs: &SelfAddrs, observed: SocketAddr) -> PeerAddrs {
+        Self::normalized(selfs.iter().copied().chain([observed]))
+    }
+}
+
+impl<const MAX: usize> Deref for AddrList<MAX> {
+    type Target = [SocketAddr];
+
+    fn deref(&self) -> &[SocketAddr] {
+        &self.0
+    }
+}
+
+impl<const MAX: usize> FromStr for AddrList<MAX> {
+    type Err = AddrListError;
+
+    /// A blank text is an empty list; an empty element is an error.
+    fn from_str(text: &str) -> Result<Self, AddrListError> {
+        if text.trim().is_empty() {
+            return Ok(Self::default());
+        }
+        let elements = text.split(',').map(str::trim);
+        if elements.clone().nth(MAX).is_some() {
+            return Err(AddrListError::TooMany { max: MAX });
+        }
+        let invalid = |element: &str| AddrListError::Invalid { element: element.chars().take(100).collect() };
+        elements
+            .map(|element| parse_addr(element).ok_or_else(|| invalid(element)))
+            .collect::<Result<Vec<_>, _>>()
+            .map(Self::normalized)
+    }
+}
+
+impl<const MAX: usize> fmt::Display for AddrList<MAX> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, addr) in self.iter().enumerate() {
+            let comma = if i > 0 { ", " } else { "" };
+            write!(f, "{comma}{addr}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Why a text is no address list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AddrListError {
+    /// More elements than the list may have; duplicates count.
+    TooMany {
+        /// The most there may be.
+        max: usize,
+    },
+    /// An element that is no `ip:port`.
+    Invalid {
+        /// The element, its first 100 characters.
+        element: String,
+    },
+}
+
+impl fmt::Display for AddrListError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AddrListError::TooMany { max } => write!(f, "at most {max} addresses are allowed"),
+            AddrListError::Invalid { element } => {
+                write!(f, "{element:?} is not an address: expected 192.0.2.1:80 or [2001:db8::1]:80")
+            }
+        }
+    }
+}
+
+impl std::error::Error for AddrListError {}
+
+/// One `ip:port`, IPv6 in brackets and perhaps with a zone, which is dropped.
+pub(crate) fn parse_addr(text: &str) -> Option<SocketAddr> {
+    if let Ok(addr) = text.parse() {
+        return Some(unmapped(addr));
+    }
+    // A zone that is a name, such as [fe80::1%eth0]:5, which std does not read.
+    let (ip, rest) = text.strip_prefix('[')?.split_once('%')?;
+    let (zone, port) = rest.split_once("]:")?;
+    let ip: Ipv6Addr = ip.parse().ok()?;
+    let named = !zone.is_empty() && zone.bytes().all(|b| b.is_ascii_graphic() && !b"[]%".contains(&b));
+    let port = SocketAddr::from_str(&format!("[::]:{port}")).ok()?.port();
+    named.then(|| unmapped(SocketAddr::new(ip.into(), port)))
+}
+
+/// The address without IPv4 mapping, zone and flow label: as it is compared and sent.
+pub(crate) fn unmapped(addr: SocketAddr) -> SocketAddr {
+    match addr.ip().to_canonical() {
+        IpAddr::V4(ip) => SocketAddr::new(ip.into(), addr.port()),
+        IpAddr::V6(ip) => SocketAddrV6::new(ip, addr.port(), 0, 0).into(),
+    }
+}
+
+/// Where a space stands when not all addresses can be offered; less is better.
+fn reachability(space: AddrSpace) -> u8 {
+    match space {
+        AddrSpace::Public4 | AddrSpace::Public6 => 0,
+        AddrSpace::Private4 | AddrSpace::Private6 => 1,
+        AddrSpace::Loopback4 | AddrSpace::Loopback6 => 2,
+        AddrSpace::Link4 | AddrSpace::Link6 => 3,
+    }
+}
+
+fn same_subnet(a: IpAddr, b: IpAddr) -> bool {
+    match (a, b) {
+        (IpAddr::V6(a), IpAddr::V6(b)) => a.segments()[..4] == b.segments()[..4],
+        (IpAddr::V4(_) | IpAddr::V6(_), _) => false,
+    }
+}

@@ -1,0 +1,76 @@
+//! What an application decides about its attempts.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Picker, WaitForP2p};
+use crate::addr::{AddrSpaces, SelfAddrs};
+use crate::token::Token;
+use crate::wire::{Headers, Role, ServerUrl};
+
+/// The same for every attempt of a client. The default suits WAN and LAN alike.
+///
+/// ```
+/// use std::{sync::Arc, time::Duration};
+/// use rdv_core::{AddrSpaces, Config, WaitForP2p};
+///
+/// let mut config = Config::default();
+/// config.spaces = AddrSpaces::PUBLIC;
+/// config.picker = Arc::new(WaitForP2p(Duration::from_millis(500)));
+/// config.timeout = Some(Duration::from_secs(30));
+/// config.headers.add("Authorization", "Bearer 7f3a").unwrap();
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// The address spaces to offer, dial and admit. [`AddrSpaces::NONE`] forces the relay.
+    pub spaces: AddrSpaces,
+    /// How a dialer chooses. An accepter has no say, and ignores it.
+    pub picker: Arc<dyn Picker>,
+    /// For the whole attempt: name resolution, TLS, waiting for the peer and the race. `None`, the default,
+    /// leaves it to the server how long a client may wait for its peer; a few seconds are too short.
+    pub timeout: Option<Duration>,
+    /// Added to the request.
+    pub headers: Headers,
+    /// For a connection to the server to stand, TLS included.
+    pub connect_timeout: Duration,
+    /// For the peer's line on a direct connection, so that strangers can't hold on to one.
+    pub line_timeout: Duration,
+    /// For writing each of the dialer's commands.
+    pub command_timeout: Duration,
+    /// How long an accepter whose relay is gone, and that has no other connection, still waits for one.
+    pub orphan_timeout: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            spaces: AddrSpaces::DEFAULT,
+            picker: Arc::new(WaitForP2p::default()),
+            timeout: None,
+            headers: Headers::default(),
+            connect_timeout: Duration::from_secs(10),
+            line_timeout: Duration::from_secs(5),
+            command_timeout: Duration::from_secs(1),
+            orphan_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What is particular to one attempt.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// Which of the two peers this is.
+    pub role: Role,
+    /// The server's URL.
+    pub url: ServerUrl,
+    /// What both peers gave the server.
+    pub token: Token,
+    /// What the URL's host resolved to. IPv4 is tried first, whatever the order.
+    pub server_addrs: Vec<SocketAddr>,
+    /// What to tell the peer of ourselves; see [`SelfAddrs::select`].
+    pub self_addrs: SelfAddrs,
+    /// The source of chance for the pauses between dials. Should differ from attempt to attempt.
+    pub seed: u64,
+}

@@ -1,0 +1,327 @@
+//! One attempt, from the first SYN to the server to the connection that the application gets.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use http::HeaderMap;
+use log::debug;
+
+use super::handshake::{Handshake, Progress};
+use super::race::Race;
+use super::{Attempt, Config, ConnectError, Failure, Phase, Pick, Report, Route, Standings};
+use crate::addr::{PeerAddrs, SelfAddrs};
+use crate::io::{ConnId, Input, Outbox, Output, earlier};
+use crate::wire::{Command, Role, Switched, other};
+
+/// The machine of one dial or accept attempt. [The crate's first page](crate) shows how it is driven.
+///
+/// It ends with one [`Event`], by when it has closed every connection but the selected one; on that one no
+/// operation is under way, and the next byte to be read is the application's first.
+#[derive(Debug)]
+pub struct Connector {
+    role: Role,
+    self_addrs: SelfAddrs,
+    config: Config,
+    out: Outbox<Event>,
+    state: State,
+    race: Race,
+    report: Report,
+    deadline: Option<Instant>,
+}
+
+#[derive(Debug)]
+enum State {
+    Handshake(Handshake),
+    Racing {
+        meta: Meta,
+        /// When to ask the picker again.
+        pick_at: Option<Instant>,
+        /// When an accepter that has nothing left gives up.
+        give_up_at: Option<Instant>,
+    },
+    /// The dialer has picked and says so.
+    Telling {
+        meta: Meta,
+        chosen: ConnId,
+        step: Telling,
+        deadline: Instant,
+    },
+    Ended,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Telling {
+    /// OTHER is being written to the server.
+    Other { relay: ConnId },
+    /// CONTINUE is being written to the peer.
+    Continue,
+}
+
+/// How an attempt ends.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// With a connection to the peer.
+    Selected(Box<Selected>),
+    /// Without one.
+    Failed(Box<Failure>),
+}
+
+/// The connection to the peer, and how it came about.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Selected {
+    /// The connection, now the driver's.
+    pub conn: ConnId,
+    /// Direct, or through the server.
+    pub route: Route,
+    /// Its remote address: the peer's, or the server's if it is relayed.
+    pub remote: SocketAddr,
+    /// What was said in the handshake.
+    pub meta: Meta,
+    /// The course of the attempt.
+    pub report: Report,
+}
+
+/// What client and server told each other.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Meta {
+    /// The client's role.
+    pub role: Role,
+    /// What the client said of itself.
+    pub self_addrs: SelfAddrs,
+    /// The client's address as the server saw it (STUN: server-reflexive), if the server said so.
+    pub observed: Option<SocketAddr>,
+    /// The peer's candidate addresses.
+    pub peer_addrs: PeerAddrs,
+    /// All headers of the 101, the application's own among them.
+    pub headers: HeaderMap,
+}
+
+impl Connector {
+    /// Begins an attempt. `started` is when it began for the user, perhaps with the resolving of a name: the
+    /// overall timeout counts from there.
+    pub fn new(started: Instant, now: Instant, attempt: &Attempt, config: Config) -> Self {
+        debug!("{} {} via {} self_addrs=[{}]", attempt.role, attempt.token, attempt.url, attempt.self_addrs);
+        let mut out = Outbox::new();
+        let handshake = Handshake::new(now, attempt, &config, &mut out);
+        let mut connector = Self {
+            role: attempt.role,
+            self_addrs: attempt.self_addrs.clone(),
+            race: Race::new(attempt, &config),
+            deadline: config.timeout.map(|timeout| started + timeout),
+            config,
+            out,
+            state: State::Handshake(handshake),
+            report: Report::new(started),
+        };
+        if attempt.server_addrs.is_empty() {
+            connector.fail(now, ConnectError::Unreachable { tried: Vec::new() });
+        }
+        connector
+    }
+
+    /// Names a connection that came in at the shared port. Whether it is of use is for the next outputs to say.
+    pub fn handle_accept(&mut self, now: Instant, remote: SocketAddr) -> ConnId {
+        match self.state {
+            State::Handshake(_) | State::Racing { .. } => {
+                let conn = self.race.handle_accept(now, remote, &mut self.out);
+                self.judge(now, None);
+                conn
+            }
+            State::Telling { .. } | State::Ended => {
+                let conn = self.out.issue();
+                self.out.close(conn);
+                conn
+            }
+        }
+    }
+
+    /// Takes the answer to an intent.
+    pub fn handle_input(&mut self, now: Instant, input: Input<'_>) {
+        match &mut self.state {
+            State::Handshake(handshake) => {
+                let progress = handshake.handle_input(now, input, &mut self.out);
+                self.handshake_went(now, progress);
+            }
+            State::Racing { .. } => {
+                let taken = self.race.handle_input(now, input, &mut self.out);
+                self.judge(now, taken);
+            }
+            State::Telling { chosen, step, .. } => match (input, *step) {
+                (Input::Wrote(conn) | Input::Failed(conn, _), Telling::Other { relay }) if conn == relay => {
+                    self.take_chosen(now);
+                }
+                (Input::Wrote(conn), Telling::Continue) if conn == *chosen => self.select(now, conn),
+                (Input::Failed(conn, kind), _) if conn == *chosen => {
+                    self.fail(now, ConnectError::ChosenLost(kind))
+                }
+                _ => {}
+            },
+            State::Ended => {}
+        }
+    }
+
+    /// Takes note of the time. Harmless when nothing is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.deadline.is_some_and(|deadline| deadline <= now) {
+            let phase = match &self.state {
+                State::Handshake(handshake) => handshake.phase(),
+                State::Racing { .. } | State::Telling { .. } | State::Ended => Phase::Racing,
+            };
+            return self.fail(now, ConnectError::TimedOut(phase));
+        }
+        match &mut self.state {
+            State::Handshake(handshake) => {
+                let progress = handshake.handle_timeout(now, &mut self.out);
+                self.handshake_went(now, progress);
+            }
+            State::Racing { give_up_at, .. } => {
+                if give_up_at.is_some_and(|at| at <= now) {
+                    return self.fail(now, ConnectError::PeerGone);
+                }
+                self.race.handle_timeout(now, &mut self.out);
+                self.judge(now, None);
+            }
+            State::Telling { step, deadline, .. } if *deadline <= now => match step {
+                Telling::Other { .. } => self.take_chosen(now),
+                Telling::Continue => self.fail(now, ConnectError::ChosenLost(io::ErrorKind::TimedOut)),
+            },
+            State::Telling { .. } | State::Ended => {}
+        }
+    }
+
+    /// The next thing to do or to know.
+    pub fn poll_output(&mut self) -> Output<Event> {
+        let Self { out, state, race, deadline, .. } = self;
+        out.poll(|| match state {
+            State::Handshake(handshake) => earlier(handshake.deadline(), *deadline),
+            State::Racing { pick_at, give_up_at, .. } => {
+                earlier(earlier(*pick_at, *give_up_at), earlier(race.deadline(), *deadline))
+            }
+            State::Telling { deadline: step, .. } => earlier(Some(*step), *deadline),
+            State::Ended => None,
+        })
+    }
+
+    fn handshake_went(&mut self, now: Instant, progress: Progress) {
+        if let State::Handshake(handshake) = &self.state {
+            self.report.server_connected = handshake.connected;
+            self.report.requested = handshake.requested;
+        }
+        match progress {
+            Progress::Pending => {}
+            Progress::Failed(error) => self.fail(now, error),
+            Progress::Switched { conn, remote, switched } => self.start_race(now, (conn, remote), switched),
+        }
+    }
+
+    fn start_race(&mut self, now: Instant, relay: (ConnId, SocketAddr), switched: Switched) {
+        let Switched { observed, peer_addrs, headers } = switched;
+        debug!("matched: observed={observed:?} peer_addrs=[{peer_addrs}]");
+        self.report.matched = Some(now);
+        self.race.start(now, relay, &peer_addrs, &mut self.out);
+        let self_addrs = self.self_addrs.clone();
+        let meta = Meta { role: self.role, self_addrs, observed, peer_addrs, headers };
+        self.state = State::Racing { meta, pick_at: None, give_up_at: None };
+        self.judge(now, None);
+    }
+
+    /// Looks at the race: has one been chosen, or is it hopeless?
+    fn judge(&mut self, now: Instant, taken: Option<ConnId>) {
+        let State::Racing { pick_at, give_up_at, .. } = &mut self.state else {
+            return;
+        };
+        match (self.role, taken) {
+            (Role::Accept, Some(conn)) => self.select(now, conn),
+            (Role::Accept, None) if self.race.has_greeted() => *give_up_at = None,
+            (Role::Accept, None) => *give_up_at = give_up_at.or(Some(now + self.config.orphan_timeout)),
+            (Role::Dial, _) => {
+                let ready = self.race.ready();
+                let more_may_come = self.race.more_may_come();
+                let started = self.report.matched.unwrap_or(now);
+                let standings = Standings { started, ready: &ready, more_may_come };
+                match self.config.picker.pick(now, &standings) {
+                    Pick::Choose(conn) if ready.iter().any(|ready| ready.conn == conn) => {
+                        self.commit(now, conn)
+                    }
+                    Pick::Choose(_) => *pick_at = None,
+                    Pick::Wait(at) => *pick_at = at.map(|at| at.max(now + Duration::from_millis(1))),
+                }
+            }
+        }
+    }
+
+    /// The dialer has picked: it tells the server, closes the rest, and tells the peer.
+    fn commit(&mut self, now: Instant, chosen: ConnId) {
+        let State::Racing { meta, .. } = std::mem::replace(&mut self.state, State::Ended) else {
+            return;
+        };
+        let relay = self.race.relay();
+        let step = match (relay, self.race.remote_of(chosen)) {
+            (Some(relay), Some((remote, Route::Direct))) => {
+                self.out.write(relay, other(remote));
+                Telling::Other { relay }
+            }
+            _ => Telling::Continue,
+        };
+        self.state = State::Telling { meta, chosen, step, deadline: now + self.config.command_timeout };
+        if step == Telling::Continue {
+            self.take_chosen(now);
+        }
+    }
+
+    fn take_chosen(&mut self, now: Instant) {
+        let State::Telling { chosen, step, deadline, .. } = &mut self.state else {
+            return;
+        };
+        *step = Telling::Continue;
+        *deadline = now + self.config.command_timeout;
+        let chosen = *chosen;
+        self.close_others(now, chosen);
+        self.out.write(chosen, Command::take());
+    }
+
+    fn close_others(&mut self, now: Instant, chosen: ConnId) {
+        if let Some((remote, route)) = self.race.remote_of(chosen) {
+            self.report.chosen = Some((remote, route));
+            self.race.finish(now, Some(chosen), &mut self.out);
+        }
+    }
+
+    fn select(&mut self, now: Instant, conn: ConnId) {
+        self.close_others(now, conn);
+        let (State::Racing { meta, .. } | State::Telling { meta, .. }) =
+            std::mem::replace(&mut self.state, State::Ended)
+        else {
+            return;
+        };
+        let Some((remote, route)) = self.report.chosen else {
+            return;
+        };
+        debug!("selected {route} {remote}");
+        let report = self.end_report(now);
+        self.out.event(Event::Selected(Box::new(Selected { conn, route, remote, meta, report })));
+    }
+
+    fn fail(&mut self, now: Instant, error: ConnectError) {
+        match std::mem::replace(&mut self.state, State::Ended) {
+            State::Handshake(mut handshake) => handshake.close(&mut self.out),
+            State::Telling { chosen, step: Telling::Continue, .. } => self.out.close(chosen),
+            State::Racing { .. } | State::Telling { .. } => {}
+            State::Ended => return,
+        }
+        self.race.finish(now, None, &mut self.out);
+        debug!("failed: {error}");
+        let report = self.end_report(now);
+        self.out.event(Event::Failed(Box::new(Failure { error, report })));
+    }
+
+    fn end_report(&mut self, now: Instant) -> Report {
+        self.report.ended = Some(now);
+        self.report.candidates = self.race.report();
+        self.report.clone()
+    }
+}

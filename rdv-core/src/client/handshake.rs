@@ -1,0 +1,280 @@
+//! The handshake with the server (rdv/1 sections 1 and 2): connect, ask, and read the answer.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::{Attempt, Config, ConnectError, Event, Phase};
+use crate::io::{ConnId, Input, Outbox, Target, earlier};
+use crate::wire::{Answer, BadAnswer, HeadReader, Request, Switched};
+
+#[derive(Debug)]
+pub(super) struct Handshake {
+    stage: Stage,
+    request: Bytes,
+    /// The server's addresses that were not dialled yet, IPv4 first.
+    queue: VecDeque<SocketAddr>,
+    failed: Vec<(SocketAddr, io::ErrorKind)>,
+    pub(super) connected: Option<Instant>,
+    pub(super) requested: Option<Instant>,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Connecting { dials: Vec<(ConnId, SocketAddr)>, next_dial: Option<Instant>, deadline: Instant },
+    Requesting { conn: ConnId, remote: SocketAddr },
+    Waiting { conn: ConnId, remote: SocketAddr, reader: HeadReader, interim: u8 },
+    Refused { conn: ConnId, answer: Answer, body: Vec<u8>, deadline: Instant },
+    Ended,
+}
+
+/// What came of an input.
+#[derive(Debug)]
+pub(super) enum Progress {
+    Pending,
+    Switched { conn: ConnId, remote: SocketAddr, switched: Switched },
+    Failed(ConnectError),
+}
+
+impl Handshake {
+    pub(super) fn new(now: Instant, attempt: &Attempt, config: &Config, out: &mut Outbox<Event>) -> Self {
+        let mut queue: Vec<SocketAddr> = attempt.server_addrs.clone();
+        queue.sort_by_key(SocketAddr::is_ipv6); // Stable: the resolver's order within a family.
+        queue.dedup();
+        let Attempt { role, url, token, self_addrs, .. } = attempt;
+        let mut handshake = Self {
+            stage: Stage::Connecting {
+                dials: Vec::new(),
+                next_dial: None,
+                deadline: now + config.connect_timeout,
+            },
+            request: Request::encode(*role, url, token, self_addrs, &config.headers),
+            queue: queue.into(),
+            failed: Vec::new(),
+            connected: None,
+            requested: None,
+        };
+        handshake.dial_next(now, out);
+        handshake
+    }
+
+    pub(super) fn handle_input(
+        &mut self,
+        now: Instant,
+        input: Input<'_>,
+        out: &mut Outbox<Event>,
+    ) -> Progress {
+        match &mut self.stage {
+            Stage::Connecting { dials, .. } => {
+                let Some(at) = dials.iter().position(|(conn, _)| *conn == input.conn()) else {
+                    return Progress::Pending;
+                };
+                let (conn, remote) = dials.swap_remove(at);
+                match input {
+                    Input::Connected(_) => {
+                        dials.iter().for_each(|(conn, _)| out.close(*conn));
+                        out.write(conn, self.request.clone());
+                        self.connected = Some(now);
+                        self.stage = Stage::Requesting { conn, remote };
+                        Progress::Pending
+                    }
+                    Input::Failed(_, kind) => {
+                        self.failed.push((remote, kind));
+                        if dials.is_empty() { self.dial_next(now, out) } else { Progress::Pending }
+                    }
+                    Input::Read(..) | Input::Wrote(_) | Input::Quiet(_) => Progress::Pending,
+                }
+            }
+            Stage::Requesting { conn, remote } if *conn == input.conn() => match input {
+                Input::Wrote(_) => {
+                    let (conn, remote) = (*conn, *remote);
+                    let reader = HeadReader::new(Answer::SHORTEST);
+                    out.read(conn, reader.next_read());
+                    self.requested = Some(now);
+                    self.stage = Stage::Waiting { conn, remote, reader, interim: 0 };
+                    Progress::Pending
+                }
+                Input::Failed(_, kind) => self.fail(ConnectError::ServerLost(kind), out),
+                Input::Connected(_) | Input::Read(..) | Input::Quiet(_) => Progress::Pending,
+            },
+            Stage::Waiting { conn, reader, .. } if *conn == input.conn() => match input {
+                Input::Read(_, []) if reader.is_empty() => self.fail(ConnectError::NoAnswer, out),
+                Input::Read(_, []) => {
+                    self.bad_answer(BadAnswer::Malformed("the head is not complete".into()), out)
+                }
+                Input::Read(_, data) => self.read_head(now, data, out),
+                Input::Failed(_, kind) => self.fail(ConnectError::ServerLost(kind), out),
+                Input::Connected(_) | Input::Wrote(_) | Input::Quiet(_) => Progress::Pending,
+            },
+            Stage::Refused { conn, .. } if *conn == input.conn() => match input {
+                Input::Read(_, []) | Input::Failed(..) => self.refused(out),
+                Input::Read(_, data) => self.read_body(data, out),
+                Input::Connected(_) | Input::Wrote(_) | Input::Quiet(_) => Progress::Pending,
+            },
+            Stage::Requesting { .. } | Stage::Waiting { .. } | Stage::Refused { .. } | Stage::Ended => {
+                Progress::Pending
+            }
+        }
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant, out: &mut Outbox<Event>) -> Progress {
+        match &self.stage {
+            Stage::Connecting { dials, deadline, .. } if *deadline <= now => {
+                self.failed.extend(dials.iter().map(|(_, remote)| (*remote, io::ErrorKind::TimedOut)));
+                let tried = std::mem::take(&mut self.failed);
+                self.fail(ConnectError::Unreachable { tried }, out)
+            }
+            Stage::Connecting { next_dial: Some(at), .. } if *at <= now => self.dial_next(now, out),
+            Stage::Refused { deadline, .. } if *deadline <= now => self.refused(out),
+            Stage::Connecting { .. }
+            | Stage::Requesting { .. }
+            | Stage::Waiting { .. }
+            | Stage::Refused { .. }
+            | Stage::Ended => Progress::Pending,
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match &self.stage {
+            Stage::Connecting { next_dial, deadline, .. } => earlier(*next_dial, Some(*deadline)),
+            Stage::Refused { deadline, .. } => Some(*deadline),
+            Stage::Requesting { .. } | Stage::Waiting { .. } | Stage::Ended => None,
+        }
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        match &self.stage {
+            Stage::Connecting { .. } | Stage::Requesting { .. } => Phase::Connecting,
+            Stage::Waiting { .. } | Stage::Refused { .. } | Stage::Ended => Phase::Waiting,
+        }
+    }
+
+    /// Closes whatever is open.
+    pub(super) fn close(&mut self, out: &mut Outbox<Event>) {
+        match std::mem::replace(&mut self.stage, Stage::Ended) {
+            Stage::Connecting { dials, .. } => dials.iter().for_each(|(conn, _)| out.close(*conn)),
+            Stage::Requesting { conn, .. } | Stage::Waiting { conn, .. } | Stage::Refused { conn, .. } => {
+                out.close(conn);
+            }
+            Stage::Ended => {}
+        }
+    }
+
+    /// Dials the next address; the one behind it follows if this one has no result soon (RFC 8305 section 5).
+    fn dial_next(&mut self, now: Instant, out: &mut Outbox<Event>) -> Progress {
+        let Stage::Connecting { dials, next_dial, .. } = &mut self.stage else {
+            return Progress::Pending;
+        };
+        *next_dial = None;
+        let Some(remote) = self.queue.pop_front() else {
+            let tried = std::mem::take(&mut self.failed);
+            return if dials.is_empty() {
+                self.fail(ConnectError::Unreachable { tried }, out)
+            } else {
+                self.failed = tried;
+                Progress::Pending
+            };
+        };
+        dials.push((out.connect(remote, Target::Server), remote));
+        *next_dial = self.queue.front().map(|next| {
+            let same_family = next.is_ipv4() == remote.is_ipv4();
+            now + if same_family { DIAL_STAGGER } else { FAMILY_STAGGER }
+        });
+        Progress::Pending
+    }
+
+    fn read_head(&mut self, now: Instant, data: &[u8], out: &mut Outbox<Event>) -> Progress {
+        let Stage::Waiting { conn, remote, reader, interim } = &mut self.stage else {
+            return Progress::Pending;
+        };
+        let (conn, remote) = (*conn, *remote);
+        let mut data = data.to_vec();
+        loop {
+            match reader.push(&data) {
+                Ok(true) => {}
+                Ok(false) => {
+                    out.read(conn, reader.next_read());
+                    return Progress::Pending;
+                }
+                Err(_) => return self.bad_answer(BadAnswer::TooLarge, out),
+            }
+            let answer = match Answer::parse(reader.head()) {
+                Ok(answer) => answer,
+                Err(why) => return self.bad_answer(why, out),
+            };
+            data = reader.rest().to_vec();
+            if answer.is_switch() {
+                return match answer.into_switched() {
+                    Ok(switched) => {
+                        self.stage = Stage::Ended;
+                        Progress::Switched { conn, remote, switched }
+                    }
+                    Err(why) => self.bad_answer(why, out),
+                };
+            }
+            if !answer.is_interim() {
+                let deadline = now + BODY_TIMEOUT;
+                self.stage = Stage::Refused { conn, answer, body: Vec::new(), deadline };
+                return self.read_body(&data, out);
+            }
+            *interim += 1;
+            if *interim > INTERIM_MAX {
+                return self.bad_answer(BadAnswer::TooLarge, out);
+            }
+            *reader = HeadReader::new(Answer::SHORTEST);
+        }
+    }
+
+    fn read_body(&mut self, data: &[u8], out: &mut Outbox<Event>) -> Progress {
+        let Stage::Refused { conn, answer, body, .. } = &mut self.stage else {
+            return Progress::Pending;
+        };
+        let room = answer.body_len().saturating_sub(body.len());
+        body.extend_from_slice(&data[..data.len().min(room)]);
+        match NonZeroUsize::new(room.saturating_sub(data.len())) {
+            Some(missing) => {
+                out.read(*conn, missing);
+                Progress::Pending
+            }
+            None => self.refused(out),
+        }
+    }
+
+    fn refused(&mut self, out: &mut Outbox<Event>) -> Progress {
+        match std::mem::replace(&mut self.stage, Stage::Ended) {
+            Stage::Refused { conn, answer, body, .. } => {
+                out.close(conn);
+                Progress::Failed(ConnectError::Refused(Box::new(answer.into_refusal(body))))
+            }
+            other @ (Stage::Connecting { .. }
+            | Stage::Requesting { .. }
+            | Stage::Waiting { .. }
+            | Stage::Ended) => {
+                self.stage = other;
+                Progress::Pending
+            }
+        }
+    }
+
+    fn bad_answer(&mut self, why: BadAnswer, out: &mut Outbox<Event>) -> Progress {
+        self.fail(ConnectError::BadAnswer(why), out)
+    }
+
+    fn fail(&mut self, error: ConnectError, out: &mut Outbox<Event>) -> Progress {
+        self.close(out);
+        Progress::Failed(error)
+    }
+}
+
+/// Between the dials of two addresses of one family (RFC 8305 section 8).
+const DIAL_STAGGER: Duration = Duration::from_millis(250);
+/// Before the first IPv6 address, while IPv4 has no result: it is the observed IPv4 address that opens NATs.
+const FAMILY_STAGGER: Duration = Duration::from_secs(1);
+/// For a refusal's body, which some servers neither end nor give a length.
+const BODY_TIMEOUT: Duration = Duration::from_secs(2);
+/// Interim answers (1xx) before the real one.
+const INTERIM_MAX: u8 = 8;

@@ -1,0 +1,21 @@
+//! The client: one attempt to reach one peer.
+//!
+//! [`Connector`] is composed of a handshake with the server, a race among the candidates, and a [`Picker`].
+
+mod config;
+mod connector;
+mod error;
+mod handshake;
+mod link;
+mod pick;
+mod race;
+mod report;
+
+pub use config::{Attempt, Config};
+pub use connector::{Connector, Event, Meta, Selected};
+pub use error::{ConnectError, Failure, Phase};
+pub use pick::{Pick, PickFirst, Picker, Ready, Standings, WaitConstant, WaitForP2p};
+pub use report::{CandidateReport, Fate, HelloFault, Origin, Report, Route};
+
+#[cfg(test)]
+mod tests;

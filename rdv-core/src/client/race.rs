@@ -1,0 +1,315 @@
+//! The race among the candidates (rdv/1 section 3): whom to dial, when to dial again, whom to admit.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use log::debug;
+
+use super::link::{Greeting, Link, Step};
+use super::{Attempt, CandidateReport, Config, Event, Fate, Origin, Ready, Route};
+use crate::addr::{AddrSpace, AddrSpaces, PeerAddrs, SelfAddrs, unmapped};
+use crate::io::{ConnId, Input, Outbox, Target, earlier};
+use crate::wire::Role;
+
+#[derive(Debug)]
+pub(super) struct Race {
+    role: Role,
+    spaces: AddrSpaces,
+    self_addrs: SelfAddrs,
+    line_timeout: Duration,
+    greeting: Greeting,
+    rng: fastrand::Rng,
+    candidates: Vec<Candidate>,
+    links: BTreeMap<ConnId, Entrant>,
+    /// Connections that came before the 101: they wait for it, as they would in the listen backlog.
+    early: Vec<(ConnId, SocketAddr)>,
+    started: bool,
+}
+
+#[derive(Debug)]
+struct Candidate {
+    report: CandidateReport,
+    /// When to dial it again.
+    redial: Option<Instant>,
+}
+
+/// A link, and the index of the candidate that it belongs to, if that is listed.
+#[derive(Debug)]
+struct Entrant {
+    link: Link,
+    remote: SocketAddr,
+    candidate: Option<usize>,
+}
+
+impl Race {
+    pub(super) fn new(attempt: &Attempt, config: &Config) -> Self {
+        Self {
+            role: attempt.role,
+            spaces: config.spaces,
+            self_addrs: attempt.self_addrs.clone(),
+            line_timeout: config.line_timeout,
+            greeting: Greeting::new(attempt.role, &attempt.token),
+            rng: fastrand::Rng::with_seed(attempt.seed),
+            candidates: Vec::new(),
+            links: BTreeMap::new(),
+            early: Vec::new(),
+            started: false,
+        }
+    }
+
+    /// Begins with the 101: the relay is a candidate, all enabled addresses are dialled at once.
+    pub(super) fn start(
+        &mut self,
+        now: Instant,
+        relay: (ConnId, SocketAddr),
+        peer: &PeerAddrs,
+        out: &mut Outbox<Event>,
+    ) {
+        self.started = true;
+        let (conn, remote) = relay;
+        let candidate = self.list(now, remote, Origin::Relay, Fate::Ready);
+        let link = Link::relay(conn, self.role, now, out);
+        self.links.insert(conn, Entrant { link, remote, candidate });
+
+        for addr in peer.iter().copied() {
+            let fate = if self.self_addrs.contains(&addr) {
+                Fate::OwnAddr
+            } else if !self.spaces.includes(addr.ip()) {
+                Fate::NotEnabled
+            } else {
+                Fate::Dialing
+            };
+            let candidate = self.list(now, addr, Origin::Listed, fate);
+            if let (Fate::Dialing, Some(candidate)) = (fate, candidate) {
+                self.dial(now, candidate, out);
+            }
+        }
+        for (conn, remote) in std::mem::take(&mut self.early) {
+            self.admit(now, conn, remote, out);
+        }
+    }
+
+    /// A connection has come in at the shared port.
+    pub(super) fn handle_accept(
+        &mut self,
+        now: Instant,
+        remote: SocketAddr,
+        out: &mut Outbox<Event>,
+    ) -> ConnId {
+        let conn = out.issue();
+        let remote = unmapped(remote);
+        if self.started {
+            self.admit(now, conn, remote, out);
+        } else if self.early.len() < STRANGERS_MAX && self.spaces.includes(remote.ip()) {
+            self.early.push((conn, remote));
+        } else {
+            out.close(conn);
+        }
+        conn
+    }
+
+    /// The connection that the dialer has chosen, once an accepter knows of it.
+    pub(super) fn handle_input(
+        &mut self,
+        now: Instant,
+        input: Input<'_>,
+        out: &mut Outbox<Event>,
+    ) -> Option<ConnId> {
+        let conn = input.conn();
+        let entrant = self.links.get_mut(&conn)?;
+        let candidate = entrant.candidate;
+        let deadline = now + self.line_timeout;
+        match entrant.link.handle_input(now, input, &self.greeting, deadline, out) {
+            Step::Pending => {}
+            Step::Connected => self.note(now, candidate, Fate::Greeting),
+            Step::Ready => self.note(now, candidate, Fate::Ready),
+            Step::Taken => return Some(conn),
+            Step::Over(fate) => self.drop_link(now, conn, fate, out),
+        }
+        None
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant, out: &mut Outbox<Event>) {
+        let over = |entrant: &Entrant| match entrant.link.handle_timeout(now) {
+            Step::Over(fate) => Some((entrant.link.conn, fate)),
+            Step::Pending | Step::Connected | Step::Ready | Step::Taken => None,
+        };
+        let late: Vec<_> = self.links.values().filter_map(over).collect();
+        for (conn, fate) in late {
+            self.drop_link(now, conn, fate, out);
+        }
+        for candidate in 0..self.candidates.len() {
+            if self.candidates[candidate].redial.is_some_and(|at| at <= now) {
+                self.candidates[candidate].redial = None;
+                if !self.has_link(candidate) {
+                    self.note(now, Some(candidate), Fate::Dialing);
+                    self.dial(now, candidate, out);
+                }
+            }
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let lines = self.links.values().filter_map(|entrant| entrant.link.deadline());
+        let redials = self.candidates.iter().filter_map(|candidate| candidate.redial);
+        lines.chain(redials).fold(None, |first, at| earlier(first, Some(at)))
+    }
+
+    /// What the dialer may choose from, in the order in which it became ready.
+    pub(super) fn ready(&self) -> Vec<Ready> {
+        let ready = |entrant: &Entrant| {
+            let Link { conn, route, .. } = entrant.link;
+            Some(Ready { conn, route, since: entrant.link.ready_since()? })
+        };
+        let mut all: Vec<Ready> = self.links.values().filter_map(ready).collect();
+        all.sort_by_key(|ready| (ready.since, ready.conn));
+        all
+    }
+
+    /// Whether a direct connection may still come: where any is admitted, the peer may always dial us.
+    pub(super) fn more_may_come(&self) -> bool {
+        !self.spaces.is_empty()
+    }
+
+    /// Whether any link is left on which the peer has made itself known.
+    pub(super) fn has_greeted(&self) -> bool {
+        self.links.values().any(|entrant| entrant.link.is_greeted())
+    }
+
+    pub(super) fn remote_of(&self, conn: ConnId) -> Option<(SocketAddr, Route)> {
+        self.links.get(&conn).map(|entrant| (entrant.remote, entrant.link.route))
+    }
+
+    pub(super) fn relay(&self) -> Option<ConnId> {
+        self.links
+            .values()
+            .map(|entrant| &entrant.link)
+            .find(|link| link.route == Route::Relay)
+            .map(|link| link.conn)
+    }
+
+    /// Ends the race: closes everything but the chosen connection, whose life goes on elsewhere.
+    pub(super) fn finish(&mut self, now: Instant, chosen: Option<ConnId>, out: &mut Outbox<Event>) {
+        for (conn, _) in std::mem::take(&mut self.early) {
+            out.close(conn);
+        }
+        for (conn, entrant) in std::mem::take(&mut self.links) {
+            if Some(conn) == chosen {
+                self.note(now, entrant.candidate, Fate::Chosen);
+            } else {
+                out.close(conn);
+                if entrant.link.is_greeted() {
+                    self.note(now, entrant.candidate, Fate::Discarded);
+                }
+            }
+        }
+        self.candidates.iter_mut().for_each(|candidate| candidate.redial = None);
+    }
+
+    pub(super) fn report(&self) -> Vec<CandidateReport> {
+        self.candidates.iter().map(|candidate| candidate.report.clone()).collect()
+    }
+
+    /// Lets a connection take part, if its address space is enabled and there are not too many strangers.
+    fn admit(&mut self, now: Instant, conn: ConnId, remote: SocketAddr, out: &mut Outbox<Event>) {
+        let known = self.candidates.iter().position(|candidate| candidate.report.addr == remote);
+        let strangers = self.links.values().filter(|entrant| !entrant.link.is_greeted()).count();
+        let fate = if !self.spaces.includes(remote.ip()) {
+            Fate::NotEnabled
+        } else if strangers >= STRANGERS_MAX + PeerAddrs::MAX {
+            Fate::Refused
+        } else {
+            Fate::Greeting
+        };
+        let candidate = known.or_else(|| self.list(now, remote, Origin::Inbound, fate));
+        if fate == Fate::Greeting {
+            self.note(now, candidate, fate);
+            let link = Link::accepted(conn, &self.greeting, now + self.line_timeout, out);
+            self.links.insert(conn, Entrant { link, remote, candidate });
+        } else {
+            debug!("closing connection from {remote}: {fate}");
+            out.close(conn);
+        }
+    }
+
+    fn list(&mut self, now: Instant, addr: SocketAddr, origin: Origin, fate: Fate) -> Option<usize> {
+        debug!("candidate {addr}: {fate}");
+        if self.candidates.len() == CANDIDATES_MAX {
+            return None;
+        }
+        let space = AddrSpace::of(addr.ip());
+        let report = CandidateReport { addr, space, origin, dials: 0, fate, at: now };
+        self.candidates.push(Candidate { report, redial: None });
+        Some(self.candidates.len() - 1)
+    }
+
+    fn dial(&mut self, now: Instant, candidate: usize, out: &mut Outbox<Event>) {
+        let report = &mut self.candidates[candidate].report;
+        report.dials += 1;
+        report.at = now;
+        let conn = out.connect(report.addr, Target::Peer);
+        let entrant = Entrant { link: Link::dialing(conn), remote: report.addr, candidate: Some(candidate) };
+        self.links.insert(conn, entrant);
+    }
+
+    fn drop_link(&mut self, now: Instant, conn: ConnId, fate: Fate, out: &mut Outbox<Event>) {
+        out.close(conn);
+        let Some(Entrant { candidate: Some(candidate), .. }) = self.links.remove(&conn) else {
+            return;
+        };
+        // EADDRNOTAVAIL says that the peer's own connection has the same four-tuple: that one counts.
+        if self.has_connected_link(candidate) {
+            return;
+        }
+        self.note(now, Some(candidate), fate);
+        if let Fate::Failed(kind) = fate {
+            self.plan_redial(now, candidate, kind);
+        }
+    }
+
+    /// Dials again only after an error (giving up a SYN that is out can reset the peer's answer), and after a
+    /// random pause: two peers that redial at one pace stay out of phase where NATs answer a SYN with an RST.
+    fn plan_redial(&mut self, now: Instant, candidate: usize, kind: io::ErrorKind) {
+        let hopeless = matches!(
+            kind,
+            io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied
+        );
+        let candidate = &mut self.candidates[candidate];
+        if hopeless || candidate.report.origin != Origin::Listed {
+            return;
+        }
+        let slower = if candidate.report.dials > QUICK_DIALS { 10 } else { 1 };
+        let pause = self.rng.u64(REDIAL_MICROS) * slower;
+        candidate.redial = Some(now + Duration::from_micros(pause));
+    }
+
+    fn note(&mut self, now: Instant, candidate: Option<usize>, fate: Fate) {
+        let Some(report) = candidate.and_then(|at| self.candidates.get_mut(at)).map(|it| &mut it.report)
+        else {
+            return;
+        };
+        if report.fate != fate {
+            debug!("candidate {}: {fate}", report.addr);
+            (report.fate, report.at) = (fate, now);
+        }
+    }
+
+    fn has_link(&self, candidate: usize) -> bool {
+        self.links.values().any(|entrant| entrant.candidate == Some(candidate))
+    }
+
+    fn has_connected_link(&self, candidate: usize) -> bool {
+        self.links.values().any(|entrant| entrant.candidate == Some(candidate) && entrant.link.is_connected())
+    }
+}
+
+/// Connections from unlisted addresses that may be under way at once.
+const STRANGERS_MAX: usize = 16;
+/// Candidates that are reported on.
+const CANDIDATES_MAX: usize = 64;
+/// The pause before a dial is repeated.
+const REDIAL_MICROS: std::ops::RangeInclusive<u64> = 10_000..=90_000;
+/// After this many dials of one candidate the pauses are ten times as long.
+const QUICK_DIALS: u32 = 24;

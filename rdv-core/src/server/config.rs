@@ -1,0 +1,70 @@
+//! What an operator decides about a server.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName};
+
+use crate::addr::{parse_addr, unmapped};
+
+/// Limits and habits of a [`Lobby`](super::Lobby), and of the relays that come out of it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct LobbyConfig {
+    /// For a request's head to come, from the connection on.
+    pub head_timeout: Duration,
+    /// How long a client may wait for its peer; it is answered 408 after that. `None`: as long as it likes.
+    pub lobby_timeout: Option<Duration>,
+    /// How long a pair may go without a byte in either direction, the time before CONTINUE included.
+    pub idle_timeout: Option<Duration>,
+    /// Connections in the lobby, of all clients.
+    pub max_conns: usize,
+    /// Connections in the lobby from one IP address (IPv6: from one /64). Behind a proxy, all are the proxy's.
+    pub max_conns_per_addr: usize,
+    /// Where a client's address is taken from.
+    pub observed: Observed,
+}
+
+impl Default for LobbyConfig {
+    fn default() -> Self {
+        Self {
+            head_timeout: Duration::from_secs(10),
+            lobby_timeout: Some(Duration::from_secs(600)),
+            idle_timeout: Some(Duration::from_secs(3600)),
+            max_conns: 16 * 1024,
+            max_conns_per_addr: 1024,
+            observed: Observed::default(),
+        }
+    }
+}
+
+/// Where the observed address comes from. Peers dial it, so it must be the one that the client's NAT uses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Observed {
+    /// The connection's remote address: right for a server that faces the internet itself.
+    #[default]
+    Socket,
+    /// This header, set (and overwritten, if the client sent one) by a proxy in front: `192.0.2.1:39841` or
+    /// `[2001:db8::1]:39841`; brackets around IPv4 do no harm, since proxies that add them can't tell.
+    Header(HeaderName),
+}
+
+impl Observed {
+    /// The address, or the name of the header that should have it.
+    pub(super) fn of(&self, remote: SocketAddr, headers: &HeaderMap) -> Result<SocketAddr, String> {
+        match self {
+            Observed::Socket => Ok(unmapped(remote)),
+            Observed::Header(name) => {
+                let text = headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().trim();
+                let bare = || {
+                    text.strip_prefix('[')
+                        .filter(|rest| rest.contains('.'))
+                        .map(|rest| rest.replacen(']', "", 1))
+                };
+                let addr = parse_addr(text).or_else(|| parse_addr(&bare()?));
+                addr.ok_or_else(|| name.to_string())
+            }
+        }
+    }
+}

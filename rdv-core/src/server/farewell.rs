@@ -1,0 +1,66 @@
+//! Answering a client so that it hears it: closing while its bytes are unread would send an RST, and an RST
+//! can overtake the answer (RFC 9112 section 9.6).
+
+use std::num::NonZeroUsize;
+use std::time::{Duration, Instant};
+
+use crate::io::{ConnId, Input, Outbox};
+use crate::wire::Reject;
+
+/// The last answer on a connection: written, then a FIN, then whatever the client still says is dropped.
+#[derive(Debug)]
+pub(super) struct Farewell {
+    conn: ConnId,
+    /// Whether a read is under way.
+    reading: bool,
+    /// How much of the client's is still read.
+    patience: usize,
+    pub(super) deadline: Instant,
+}
+
+impl Farewell {
+    pub(super) fn say<E>(
+        now: Instant,
+        conn: ConnId,
+        reading: bool,
+        reject: &Reject,
+        out: &mut Outbox<E>,
+    ) -> Self {
+        out.write(conn, reject.encode());
+        Self { conn, reading, patience: DROPPED_MAX, deadline: now + FAREWELL_TIMEOUT }
+    }
+
+    /// Whether it is over, and the connection to be closed.
+    pub(super) fn handle_input<E>(&mut self, input: Input<'_>, out: &mut Outbox<E>) -> bool {
+        match input {
+            Input::Wrote(_) => {
+                out.shutdown(self.conn);
+                if !self.reading {
+                    self.read_on(out);
+                }
+                false
+            }
+            Input::Read(_, data) => {
+                self.reading = false;
+                self.patience = self.patience.saturating_sub(data.len());
+                let over = data.is_empty() || self.patience == 0;
+                if !over {
+                    self.read_on(out);
+                }
+                over
+            }
+            Input::Failed(..) => true,
+            Input::Connected(_) | Input::Quiet(_) => false,
+        }
+    }
+
+    fn read_on<E>(&mut self, out: &mut Outbox<E>) {
+        self.reading = true;
+        out.read(self.conn, AT_ONCE);
+    }
+}
+
+/// For the answer to be written and acknowledged by a FIN.
+const FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
+const DROPPED_MAX: usize = 256 * 1024;
+const AT_ONCE: NonZeroUsize = NonZeroUsize::new(4096).unwrap();

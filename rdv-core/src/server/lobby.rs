@@ -1,0 +1,405 @@
+//! The lobby (rdv/1 sections 1 and 2): where clients wait, and are paired by their token.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::time::Instant;
+
+use log::debug;
+
+use super::LobbyConfig;
+use super::farewell::Farewell;
+use super::relay::{Relay, Side};
+use crate::addr::{SelfAddrs, unmapped};
+use crate::io::{ConnId, Input, Outbox, Output};
+use crate::token::Token;
+use crate::wire::{HeadError, HeadReader, Reject, Request, Role};
+
+/// The machine of a server's front: one request head in, one answer out.
+///
+/// A client that waits costs its addresses, its token and one read of one byte. That read tells when a client
+/// dies or speaks out of turn; once there is a pair, it becomes the [`Relay`]'s.
+#[derive(Debug)]
+pub struct Lobby {
+    config: LobbyConfig,
+    out: Outbox<LobbyEvent>,
+    guests: BTreeMap<ConnId, Guest>,
+    /// By token: who waits, and who has come for it but is not paired yet.
+    tables: BTreeMap<Token, Table>,
+    deadlines: BTreeSet<(Instant, ConnId)>,
+    per_addr: BTreeMap<IpAddr, usize>,
+    closed: bool,
+}
+
+#[derive(Debug)]
+struct Guest {
+    remote: SocketAddr,
+    stage: Stage,
+    reading: bool,
+    deadline: Option<Instant>,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Asking(HeadReader),
+    Seated { role: Role, token: Token, self_addrs: SelfAddrs, observed: SocketAddr },
+    Leaving(Farewell),
+}
+
+#[derive(Debug)]
+struct Table {
+    waiting: ConnId,
+    /// Of the other role. Paired as soon as it is known that the waiting one is alive.
+    arriving: Option<ConnId>,
+}
+
+/// What a driver needs to know of a lobby.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum LobbyEvent {
+    /// Two clients found each other. Both connections are the relay's from here on.
+    Matched(Box<Matched>),
+    /// A client left without a peer. Its connection may stay open a little, for it to read the answer.
+    Left {
+        /// Its connection's remote address.
+        remote: SocketAddr,
+        /// Why.
+        reason: Reason,
+    },
+}
+
+/// A pair.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Matched {
+    /// The machine that serves the pair. It has outputs already.
+    pub relay: Relay,
+    /// The dialer's connection.
+    pub dialer: ConnId,
+    /// The accepter's connection.
+    pub accepter: ConnId,
+}
+
+/// Why a client left the lobby alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// It was told so.
+    Rejected(Reject),
+    /// It went away, or never said a word.
+    Gone,
+}
+
+impl Lobby {
+    /// An empty lobby.
+    pub fn new(config: LobbyConfig) -> Self {
+        Self {
+            config,
+            out: Outbox::new(),
+            guests: BTreeMap::new(),
+            tables: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            per_addr: BTreeMap::new(),
+            closed: false,
+        }
+    }
+
+    /// Names a connection that came in.
+    pub fn handle_accept(&mut self, now: Instant, remote: SocketAddr) -> ConnId {
+        let conn = self.out.issue();
+        // So many that there is no room even to say so.
+        if self.guests.len() >= self.config.max_conns + self.config.max_conns / 8 {
+            self.out.close(conn);
+            return conn;
+        }
+        let crowded = *self.per_addr.get(&household(remote)).unwrap_or(&0) >= self.config.max_conns_per_addr;
+        let full = self.guests.len() >= self.config.max_conns;
+        let reader = HeadReader::new(Request::SHORTEST);
+        let first_read = reader.next_read();
+        self.guests
+            .insert(conn, Guest { remote, stage: Stage::Asking(reader), reading: false, deadline: None });
+        *self.per_addr.entry(household(remote)).or_default() += 1;
+        if full {
+            self.reject(now, conn, Reject::Full);
+        } else if crowded {
+            self.reject(now, conn, Reject::FullForAddr);
+        } else {
+            self.set_deadline(conn, Some(now + self.config.head_timeout));
+            self.read(conn, first_read);
+        }
+        conn
+    }
+
+    /// Takes the answer to an intent.
+    pub fn handle_input(&mut self, now: Instant, input: Input<'_>) {
+        let conn = input.conn();
+        let Some(guest) = self.guests.get_mut(&conn) else {
+            return;
+        };
+        if let Input::Read(..) = input {
+            guest.reading = false;
+        }
+        match (&mut guest.stage, input) {
+            (Stage::Leaving(farewell), input) => {
+                if farewell.handle_input(input, &mut self.out) {
+                    self.dismiss(conn);
+                }
+            }
+            (_, Input::Failed(..)) => self.gone(conn),
+            (Stage::Asking(reader), Input::Read(_, [])) => {
+                if reader.is_empty() {
+                    self.gone(conn);
+                } else {
+                    self.reject(now, conn, Reject::Malformed("the head is not complete".into()));
+                }
+            }
+            (Stage::Asking(reader), Input::Read(_, data)) => match reader.push(data) {
+                Ok(true) => self.asked(now, conn),
+                Ok(false) => {
+                    let next = reader.next_read();
+                    self.read(conn, next);
+                }
+                Err(HeadError::TooLarge) => self.reject(now, conn, Reject::HeadTooLarge),
+                Err(HeadError::MixedLineEndings) => {
+                    self.reject(now, conn, Reject::Malformed("lines end in CRLF and in LF".into()));
+                }
+            },
+            (Stage::Seated { .. }, Input::Read(..)) => self.reject(now, conn, Reject::NotIdle),
+            (Stage::Seated { token, .. }, Input::Quiet(_)) => {
+                let token = token.clone();
+                self.confirmed(now, conn, &token);
+            }
+            (
+                Stage::Asking(_) | Stage::Seated { .. },
+                Input::Connected(_) | Input::Wrote(_) | Input::Quiet(_),
+            ) => {}
+        }
+    }
+
+    /// Takes note of the time. Harmless when nothing is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some((_, conn)) = self.deadlines.first().copied().filter(|(at, _)| *at <= now) {
+            match self.guests.get(&conn).map(|guest| &guest.stage) {
+                Some(Stage::Asking(reader)) if reader.is_empty() => self.gone(conn),
+                Some(Stage::Asking(_)) => self.reject(now, conn, Reject::HeadTimeout),
+                Some(Stage::Seated { .. }) => self.reject(now, conn, Reject::NoPeer),
+                Some(Stage::Leaving(_)) | None => self.dismiss(conn),
+            }
+        }
+    }
+
+    /// The next thing to do or to know.
+    pub fn poll_output(&mut self) -> Output<LobbyEvent> {
+        let Self { out, deadlines, .. } = self;
+        out.poll(|| deadlines.first().map(|(at, _)| *at))
+    }
+
+    /// Shuts down: all that wait are told so, and all that come are.
+    pub fn close(&mut self, now: Instant) {
+        self.closed = true;
+        let seated =
+            |(conn, guest): (&ConnId, &Guest)| matches!(guest.stage, Stage::Seated { .. }).then_some(*conn);
+        // No table may seat a client again while they all leave.
+        self.tables.clear();
+        for conn in self.guests.iter().filter_map(seated).collect::<Vec<_>>() {
+            self.reject(now, conn, Reject::ShuttingDown);
+        }
+    }
+
+    /// Whether no connection is left.
+    pub fn is_empty(&self) -> bool {
+        self.guests.is_empty()
+    }
+
+    /// How many clients wait for their peer.
+    pub fn waiting(&self) -> usize {
+        self.tables.len()
+    }
+
+    /// A head is complete.
+    fn asked(&mut self, now: Instant, conn: ConnId) {
+        let Some(Guest { stage: Stage::Asking(reader), remote, .. }) = self.guests.get(&conn) else {
+            return;
+        };
+        if self.closed {
+            return self.reject(now, conn, Reject::Closed);
+        }
+        let request = match Request::parse(reader.head()) {
+            Ok(request) => request,
+            Err(reject) => return self.reject(now, conn, reject),
+        };
+        let observed = match self.config.observed.of(*remote, &request.headers) {
+            Ok(observed) => observed,
+            Err(header) => return self.reject(now, conn, Reject::NoObservedAddr(header)),
+        };
+        let Request { role, token, self_addrs, .. } = request;
+        debug!("joined: {role} {token} from {observed}");
+        if let Some(guest) = self.guests.get_mut(&conn) {
+            guest.stage = Stage::Seated { role, token: token.clone(), self_addrs, observed };
+        }
+        self.set_deadline(conn, self.config.lobby_timeout.map(|timeout| now + timeout));
+        self.seat(now, conn, role, token);
+    }
+
+    /// Finds a place for a client: at a table of its own, or at its peer's.
+    fn seat(&mut self, now: Instant, conn: ConnId, role: Role, token: Token) {
+        let Some(table) = self.tables.get_mut(&token) else {
+            self.tables.insert(token, Table { waiting: conn, arriving: None });
+            return self.read(conn, WATCH);
+        };
+        let waiting = table.waiting;
+        if role_of(&self.guests, waiting) != Some(role) {
+            // A waiting client may have died without our having heard of it: ask before the pair is made.
+            match table.arriving.replace(conn) {
+                Some(earlier) => self.reject(now, earlier, Reject::Replaced),
+                None => self.out.check(waiting),
+            }
+        } else if let Some(arriving) = table.arriving {
+            self.tables.remove(&token);
+            self.reject(now, waiting, Reject::Replaced);
+            self.pair(now, conn, arriving);
+        } else {
+            table.waiting = conn;
+            self.reject(now, waiting, Reject::Replaced);
+            self.read(conn, WATCH);
+        }
+    }
+
+    /// The waiting client is alive and idle.
+    fn confirmed(&mut self, now: Instant, conn: ConnId, token: &Token) {
+        let here = |table: &&Table| table.waiting == conn;
+        if let Some(arriving) = self.tables.get(token).filter(here).and_then(|table| table.arriving) {
+            self.tables.remove(token);
+            self.pair(now, conn, arriving);
+        }
+    }
+
+    fn pair(&mut self, now: Instant, one: ConnId, two: ConnId) {
+        let (Some(one), Some(two)) = (self.take_side(one), self.take_side(two)) else {
+            return;
+        };
+        let (dialer, accepter) = match one.role {
+            Role::Dial => (one, two),
+            Role::Accept => (two, one),
+        };
+        let (dialer_conn, accepter_conn) = (dialer.conn, accepter.conn);
+        let relay = Relay::new(now, dialer, accepter, self.config.idle_timeout);
+        let matched = Matched { relay, dialer: dialer_conn, accepter: accepter_conn };
+        self.out.event(LobbyEvent::Matched(Box::new(matched)));
+    }
+
+    fn take_side(&mut self, conn: ConnId) -> Option<Side> {
+        let guest = self.forget(conn)?;
+        match guest.stage {
+            Stage::Seated { role, token, self_addrs, observed } => Some(Side {
+                conn,
+                role,
+                token,
+                self_addrs,
+                observed,
+                reading: guest.reading,
+                answered: false,
+            }),
+            Stage::Asking(_) | Stage::Leaving(_) => None,
+        }
+    }
+
+    fn reject(&mut self, now: Instant, conn: ConnId, reject: Reject) {
+        self.rise(conn);
+        let Some(guest) = self.guests.get_mut(&conn) else {
+            return;
+        };
+        debug!("rejected {}: {reject}", guest.remote);
+        let farewell = Farewell::say(now, conn, guest.reading, &reject, &mut self.out);
+        let deadline = farewell.deadline;
+        guest.stage = Stage::Leaving(farewell);
+        let remote = guest.remote;
+        self.set_deadline(conn, Some(deadline));
+        self.out.event(LobbyEvent::Left { remote, reason: Reason::Rejected(reject) });
+    }
+
+    /// The client went away by itself.
+    fn gone(&mut self, conn: ConnId) {
+        self.rise(conn);
+        if let Some(guest) = self.guests.get(&conn) {
+            self.out.event(LobbyEvent::Left { remote: guest.remote, reason: Reason::Gone });
+        }
+        self.dismiss(conn);
+    }
+
+    /// Leaves its table; a client that had come for it waits there now.
+    fn rise(&mut self, conn: ConnId) {
+        let Some(Guest { stage: Stage::Seated { token, .. }, .. }) = self.guests.get(&conn) else {
+            return;
+        };
+        let token = token.clone();
+        let Some(table) = self.tables.get_mut(&token) else {
+            return;
+        };
+        if table.arriving == Some(conn) {
+            table.arriving = None;
+        } else if table.waiting == conn {
+            match table.arriving.take() {
+                Some(arriving) => {
+                    table.waiting = arriving;
+                    self.read(arriving, WATCH);
+                }
+                None => {
+                    self.tables.remove(&token);
+                }
+            }
+        }
+    }
+
+    fn dismiss(&mut self, conn: ConnId) {
+        if self.forget(conn).is_some() {
+            self.out.close(conn);
+        }
+    }
+
+    fn forget(&mut self, conn: ConnId) -> Option<Guest> {
+        self.set_deadline(conn, None);
+        let guest = self.guests.remove(&conn)?;
+        if let Some(count) = self.per_addr.get_mut(&household(guest.remote)) {
+            *count -= 1;
+            if *count == 0 {
+                self.per_addr.remove(&household(guest.remote));
+            }
+        }
+        Some(guest)
+    }
+
+    fn read(&mut self, conn: ConnId, max: NonZeroUsize) {
+        if let Some(guest) = self.guests.get_mut(&conn) {
+            guest.reading = true;
+            self.out.read(conn, max);
+        }
+    }
+
+    fn set_deadline(&mut self, conn: ConnId, deadline: Option<Instant>) {
+        if let Some(guest) = self.guests.get_mut(&conn) {
+            if let Some(at) = std::mem::replace(&mut guest.deadline, deadline) {
+                self.deadlines.remove(&(at, conn));
+            }
+            self.deadlines.extend(deadline.map(|at| (at, conn)));
+        }
+    }
+}
+
+fn role_of(guests: &BTreeMap<ConnId, Guest>, conn: ConnId) -> Option<Role> {
+    match guests.get(&conn)?.stage {
+        Stage::Seated { role, .. } => Some(role),
+        Stage::Asking(_) | Stage::Leaving(_) => None,
+    }
+}
+
+/// What counts as one address: of IPv6 a /64, since a host has all of one.
+fn household(remote: SocketAddr) -> IpAddr {
+    match unmapped(remote).ip() {
+        IpAddr::V4(ip) => ip.into(),
+        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & (!0 << 64)).into(),
+    }
+}
+
+/// The read that watches a waiting client: any byte and any end of it is out of turn.
+const WATCH: NonZeroUsize = NonZeroUsize::MIN;

@@ -1,0 +1,319 @@
+//! One pair (rdv/1 sections 2, 4 and 5): both are answered, the dialer decides, and the bytes may flow.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use crate::addr::{PeerAddrs, SelfAddrs};
+use crate::io::{ConnId, Input, Outbox, Output};
+use crate::token::Token;
+use crate::wire::{Command, LineReader, Role, switching_protocols};
+
+/// The machine of one pair. It comes from the [`Lobby`](super::Lobby), and ends with [`RelayEvent::Finished`].
+///
+/// It leaves the data path: at [`RelayEvent::Splice`] the driver takes over the copying, reports how it goes
+/// by [`handle_traffic`](Relay::handle_traffic), and its end by [`handle_end`](Relay::handle_end).
+#[derive(Debug)]
+pub struct Relay {
+    dialer: Side,
+    accepter: Side,
+    out: Outbox<RelayEvent>,
+    state: State,
+    early: Early,
+    started: Instant,
+    idle_timeout: Option<Duration>,
+    idle_at: Option<Instant>,
+    traffic: Traffic,
+}
+
+/// One client of a pair.
+#[derive(Debug)]
+pub(super) struct Side {
+    pub(super) conn: ConnId,
+    pub(super) role: Role,
+    pub(super) token: Token,
+    pub(super) self_addrs: SelfAddrs,
+    pub(super) observed: SocketAddr,
+    /// Whether the lobby's read of one byte is still under way.
+    pub(super) reading: bool,
+    /// Whether its 101 is written.
+    pub(super) answered: bool,
+}
+
+#[derive(Debug)]
+enum State {
+    /// The dialer's command is being read.
+    Commanded(LineReader),
+    /// The dialer wants the relay, which the accepter is to be told, or is being told.
+    Continuing {
+        telling: bool,
+    },
+    /// The driver copies.
+    Spliced,
+    Ended,
+}
+
+/// What a driver needs to know of a relay.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RelayEvent {
+    /// Copy between the two, from now on and in both directions.
+    Splice(Splice),
+    /// The pair is history.
+    Finished(Box<RelayReport>),
+}
+
+/// The order to copy.
+///
+/// Every byte from one goes to the other. When one has ended its stream (FIN) and all its bytes are passed on,
+/// the driver ends the other's incoming stream by a FIN, and the opposite direction goes on. The end is reported
+/// by [`Relay::handle_end`]: complete once both have ended, broken at the first error. The relay then says how
+/// to close.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Splice {
+    /// The dialer's connection.
+    pub dialer: ConnId,
+    /// The accepter's. A read of one byte may be under way on it; what it brings comes first of all.
+    pub accepter: ConnId,
+    /// What the accepter said before it was time.
+    pub early: Early,
+}
+
+/// What an accepter said before CONTINUE; the dialer gets it behind CONTINUE.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Early {
+    /// Perhaps a byte.
+    pub data: Bytes,
+    /// Whether it has ended its stream already.
+    pub eof: bool,
+}
+
+/// Bytes that were passed on so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// From the dialer to the accepter.
+    pub to_accepter: u64,
+    /// From the accepter to the dialer.
+    pub to_dialer: u64,
+}
+
+/// How the copying ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DataEnd {
+    /// Both streams ended, and all bytes were passed on.
+    Complete,
+    /// A connection failed.
+    Broken(ConnId, io::ErrorKind),
+}
+
+/// What became of a pair.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RelayReport {
+    /// The token of both.
+    pub token: Token,
+    /// The dialer's observed address.
+    pub dialer: SocketAddr,
+    /// The accepter's observed address.
+    pub accepter: SocketAddr,
+    /// How it ended.
+    pub end: RelayEnd,
+    /// The bytes relayed behind CONTINUE.
+    pub traffic: Traffic,
+    /// From the match to the end.
+    pub duration: Duration,
+}
+
+/// How a pair ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RelayEnd {
+    /// With a direct connection, the good end; the address as the dialer saw it.
+    Direct(Option<SocketAddr>),
+    /// After relaying both streams to their end.
+    Relayed,
+    /// The dialer said neither CONTINUE nor OTHER.
+    NoCommand,
+    /// A connection failed.
+    Broken(Role, io::ErrorKind),
+    /// No byte came for the idle timeout.
+    Idle,
+    /// The server shut down.
+    ShutDown,
+}
+
+impl Relay {
+    pub(super) fn new(now: Instant, dialer: Side, accepter: Side, idle_timeout: Option<Duration>) -> Self {
+        let mut out = Outbox::new();
+        let answer = |to: &Side, of: &Side| {
+            switching_protocols(to.observed, &PeerAddrs::of(&of.self_addrs, of.observed))
+        };
+        out.write(dialer.conn, answer(&dialer, &accepter));
+        out.write(accepter.conn, answer(&accepter, &dialer));
+        let reader = LineReader::for_command();
+        if !dialer.reading {
+            out.read(dialer.conn, reader.next_read());
+        }
+        Self {
+            dialer,
+            accepter,
+            out,
+            state: State::Commanded(reader),
+            early: Early::default(),
+            started: now,
+            idle_timeout,
+            idle_at: idle_timeout.map(|timeout| now + timeout),
+            traffic: Traffic::default(),
+        }
+    }
+
+    /// Takes the answer to an intent.
+    pub fn handle_input(&mut self, now: Instant, input: Input<'_>) {
+        let role = match input.conn() {
+            conn if conn == self.dialer.conn => Role::Dial,
+            conn if conn == self.accepter.conn => Role::Accept,
+            _ => return,
+        };
+        match (&mut self.state, role, input) {
+            (State::Spliced | State::Ended, _, _) => {}
+            (_, _, Input::Failed(_, kind)) => self.finish(now, RelayEnd::Broken(role, kind)),
+            (State::Commanded(_), Role::Dial, Input::Read(_, [])) => self.finish(now, RelayEnd::NoCommand),
+            (State::Commanded(reader), Role::Dial, Input::Read(_, data)) => match reader.push(data) {
+                Ok(Some(line)) => match Command::parse(line) {
+                    Command::Continue => {
+                        self.be_active(now);
+                        self.state = State::Continuing { telling: false };
+                        self.tell_accepter();
+                    }
+                    Command::Other(addr) => self.finish(now, RelayEnd::Direct(addr)),
+                    Command::Unknown => self.finish(now, RelayEnd::NoCommand),
+                },
+                Ok(None) => {
+                    let next = reader.next_read();
+                    self.out.read(self.dialer.conn, next);
+                }
+                Err(_) => self.finish(now, RelayEnd::NoCommand),
+            },
+            (State::Continuing { telling: true }, Role::Accept, Input::Wrote(_)) => self.splice(),
+            (_, _, Input::Wrote(_)) => {
+                self.side_mut(role).answered = true;
+                self.tell_accepter();
+            }
+            (_, Role::Accept, Input::Read(_, data)) => {
+                self.accepter.reading = false;
+                self.early = Early { data: Bytes::copy_from_slice(data), eof: data.is_empty() };
+            }
+            (State::Commanded(_) | State::Continuing { .. }, _, _) => {}
+        }
+    }
+
+    /// Takes the byte counts of the data path. To be called before [`handle_timeout`](Relay::handle_timeout)
+    /// when the deadline has come, and otherwise as rarely as is convenient.
+    pub fn handle_traffic(&mut self, now: Instant, traffic: Traffic) {
+        if matches!(self.state, State::Spliced) && self.traffic != traffic {
+            self.traffic = traffic;
+            self.be_active(now);
+        }
+    }
+
+    /// Takes the end of the data path.
+    pub fn handle_end(&mut self, now: Instant, traffic: Traffic, end: DataEnd) {
+        self.handle_traffic(now, traffic);
+        match end {
+            DataEnd::Complete => self.finish(now, RelayEnd::Relayed),
+            DataEnd::Broken(conn, kind) => {
+                let role = if conn == self.dialer.conn { Role::Dial } else { Role::Accept };
+                self.finish(now, RelayEnd::Broken(role, kind));
+            }
+        }
+    }
+
+    /// Takes note of the time. Harmless when nothing is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.idle_at.is_some_and(|at| at <= now) {
+            self.finish(now, RelayEnd::Idle);
+        }
+    }
+
+    /// Shuts down.
+    pub fn close(&mut self, now: Instant) {
+        self.finish(now, RelayEnd::ShutDown);
+    }
+
+    /// The next thing to do or to know.
+    pub fn poll_output(&mut self) -> Output<RelayEvent> {
+        let Self { out, idle_at, .. } = self;
+        out.poll(|| *idle_at)
+    }
+
+    /// Writes CONTINUE to the accepter, once it is due and both have their 101.
+    fn tell_accepter(&mut self) {
+        if let State::Continuing { telling: telling @ false } = &mut self.state
+            && self.dialer.answered
+            && self.accepter.answered
+        {
+            *telling = true;
+            self.out.write(self.accepter.conn, Command::take());
+        }
+    }
+
+    fn splice(&mut self) {
+        self.state = State::Spliced;
+        let early = std::mem::take(&mut self.early);
+        let (dialer, accepter) = (self.dialer.conn, self.accepter.conn);
+        self.out.event(RelayEvent::Splice(Splice { dialer, accepter, early }));
+    }
+
+    fn finish(&mut self, now: Instant, end: RelayEnd) {
+        let cut_short = match std::mem::replace(&mut self.state, State::Ended) {
+            State::Ended => return,
+            State::Spliced => end != RelayEnd::Relayed,
+            State::Commanded(_) | State::Continuing { .. } => false,
+        };
+        for conn in [self.dialer.conn, self.accepter.conn] {
+            if cut_short {
+                self.out.reset(conn);
+            } else {
+                self.out.close(conn);
+            }
+        }
+        self.idle_at = None;
+        self.out.event(RelayEvent::Finished(Box::new(RelayReport {
+            token: self.dialer.token.clone(),
+            dialer: self.dialer.observed,
+            accepter: self.accepter.observed,
+            end,
+            traffic: self.traffic,
+            duration: now - self.started,
+        })));
+    }
+
+    fn be_active(&mut self, now: Instant) {
+        self.idle_at = self.idle_timeout.map(|timeout| now + timeout);
+    }
+
+    fn side_mut(&mut self, role: Role) -> &mut Side {
+        match role {
+            Role::Dial => &mut self.dialer,
+            Role::Accept => &mut self.accepter,
+        }
+    }
+}
+
+impl fmt::Display for RelayEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RelayEnd::Direct(_) => f.write_str("the peers connected directly"),
+            RelayEnd::Relayed => f.write_str("both streams ended"),
+            RelayEnd::NoCommand => f.write_str("the dialer left without choosing"),
+            RelayEnd::Broken(Role::Dial, kind) => write!(f, "the dialer's connection failed: {kind}"),
+            RelayEnd::Broken(Role::Accept, kind) => write!(f, "the accepter's connection failed: {kind}"),
+            RelayEnd::Idle => f.write_str("idle for too long"),
+            RelayEnd::ShutDown => f.write_str("the server shut down"),
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Finding the end of an HTTP head without reading past it.
+
+use std::num::NonZeroUsize;
+
+/// Heads longer than this are refused.
+pub(crate) const HEAD_MAX: usize = 16 * 1024;
+
+/// Collects a head (RFC 9112 section 2.1), asking for no byte that cannot belong to it.
+///
+/// Heads end in an empty line, so of CRLFCRLF all that has not matched yet must still come, and may be read
+/// in one go. The first line tells whether lines end in CRLF or in a bare LF (which RFC 9112 section 2.2
+/// allows to recognise, and the reference does); a head that mixes them is refused.
+#[derive(Debug)]
+pub(crate) struct HeadReader {
+    bytes: Vec<u8>,
+    /// No acceptable head is shorter. What a shorter one has behind it does not matter: the connection ends.
+    shortest: usize,
+    ending: Option<LineEnding>,
+    /// The head's length, once it is complete.
+    len: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LineEnding {
+    Crlf,
+    Lf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HeadError {
+    TooLarge,
+    MixedLineEndings,
+}
+
+impl HeadReader {
+    pub(crate) fn new(shortest: usize) -> Self {
+        Self { bytes: Vec::new(), shortest, ending: None, len: None }
+    }
+
+    /// How many bytes may be read now.
+    pub(crate) fn next_read(&self) -> NonZeroUsize {
+        let missing = match self.ending {
+            Some(LineEnding::Crlf) => 4 - matched(&self.bytes, b"\r\n\r\n"),
+            Some(LineEnding::Lf) | None => 2 - matched(&self.bytes, b"\n\n"),
+        };
+        let least = missing.max(self.shortest.saturating_sub(self.bytes.len()));
+        NonZeroUsize::new(least).unwrap_or(NonZeroUsize::MIN)
+    }
+
+    /// Takes what was read. True once the head is complete.
+    pub(crate) fn push(&mut self, data: &[u8]) -> Result<bool, HeadError> {
+        for (at, byte) in data.iter().enumerate() {
+            if self.bytes.len() == HEAD_MAX {
+                return Err(HeadError::TooLarge);
+            }
+            self.bytes.push(*byte);
+            if *byte == b'\n' && self.end_of_line()? {
+                self.len = Some(self.bytes.len());
+                self.bytes.extend_from_slice(&data[at + 1..]);
+                break;
+            }
+        }
+        Ok(self.len.is_some())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// What was read so far, the whole head once complete.
+    pub(crate) fn head(&self) -> &[u8] {
+        &self.bytes[..self.len.unwrap_or(self.bytes.len())]
+    }
+
+    /// What came behind a head that was shorter than any acceptable one.
+    pub(crate) fn rest(&self) -> &[u8] {
+        &self.bytes[self.len.unwrap_or(self.bytes.len())..]
+    }
+
+    /// Whether the line that has just ended was the empty one behind the head.
+    fn end_of_line(&mut self) -> Result<bool, HeadError> {
+        let ending = if self.bytes.ends_with(b"\r\n") { LineEnding::Crlf } else { LineEnding::Lf };
+        if *self.ending.get_or_insert(ending) != ending {
+            return Err(HeadError::MixedLineEndings);
+        }
+        Ok(self.bytes.ends_with(b"\r\n\r\n") || self.bytes.ends_with(b"\n\n"))
+    }
+}
+
+/// How much of `end` the bytes end with already.
+fn matched(bytes: &[u8], end: &[u8]) -> usize {
+    (1..end.len()).rev().find(|n| bytes.ends_with(&end[..*n])).unwrap_or(0)
+}

@@ -1,0 +1,55 @@
+//! What is written and read: HTTP heads (rdv/1 sections 1 and 2), and the lines of sections 3 to 5.
+//!
+//! Readers here never ask for a byte that may belong to what follows, so a stream always stands exactly
+//! behind what was read.
+
+mod answer;
+mod head;
+mod headers;
+mod line;
+mod reject;
+mod request;
+mod url;
+
+pub(crate) use answer::{Answer, Switched, switching_protocols};
+pub use answer::{BadAnswer, Refusal};
+pub(crate) use head::{HeadError, HeadReader};
+pub use headers::{HeaderError, Headers};
+pub(crate) use line::{
+    Command, HELLO_MAX, HelloError, LineReader, check_hello, hello, other, shortest_hello,
+};
+pub use reject::Reject;
+pub use request::{Request, Role};
+pub use url::{ServerUrl, UrlError};
+
+/// The protocol's name in `Upgrade` and in lines.
+const PROTOCOL: &str = "rdv/1";
+const SELF_ADDRS: &str = "rdv-self-addrs";
+const OBSERVED_ADDR: &str = "rdv-observed-addr";
+const PEER_ADDRS: &str = "rdv-peer-addrs";
+/// Our machine-readable reason on error answers.
+const ERROR_CODE: &str = "rdv-error";
+
+/// More header lines than this are as good as a head that is too large.
+const HEADERS_MAX: usize = 64;
+
+/// Whether any `name` header lists `token`, in any case.
+fn lists(headers: &http::HeaderMap, name: http::HeaderName, token: &str) -> bool {
+    headers
+        .get_all(name)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|b| *b == b','))
+        .any(|element| element.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
+}
+
+/// Text that came from a stranger, bounded and with nothing in it that a terminal or a log would act on.
+fn printable(text: &str, max_chars: usize) -> String {
+    let mut shown: String = text.chars().take(max_chars).flat_map(char::escape_debug).collect();
+    if text.chars().nth(max_chars).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests;

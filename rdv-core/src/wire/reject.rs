@@ -1,0 +1,149 @@
+//! Everything but a 101 that a server answers (rdv/1 section 2, "Errors").
+
+use std::fmt;
+
+use bytes::Bytes;
+use http::StatusCode;
+
+use super::{ERROR_CODE, PROTOCOL};
+
+/// Why a client is refused; its `Display` is the answer's body.
+///
+/// Bodies are the reference's where it has them. The [`code`](Reject::code) is for machines, and travels in
+/// `Rdv-Error`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reject {
+    /// No HTTP/1 head.
+    Malformed(String),
+    /// HTTP/1.1 without exactly one `Host`.
+    Host,
+    /// HTTP/2 and up, by its first line.
+    VersionNotSupported,
+    /// `Connection` does not list `upgrade`.
+    NotAnUpgrade,
+    /// No `Upgrade` header.
+    NoUpgrade,
+    /// `Upgrade` does not list `rdv/1`.
+    BadUpgrade(String),
+    /// HTTP/1, but not HTTP/1.1.
+    BadVersion(String),
+    /// A path without a token.
+    EmptyToken,
+    /// A method that is no [`Role`](crate::Role).
+    BadMethod(String),
+    /// `Rdv-Self-Addrs` with something that is no address.
+    BadSelfAddrs(String),
+    /// More than 9 addresses.
+    TooManySelfAddrs(String),
+    /// The proxy in front did not say whom it speaks for: the named header is missing or malformed.
+    NoObservedAddr(String),
+    /// The client did not idle while it was waiting: a byte or a FIN came.
+    NotIdle,
+    /// The head did not come in time.
+    HeadTimeout,
+    /// No peer came in time.
+    NoPeer,
+    /// A newer connection has the same role and token.
+    Replaced,
+    /// A head of more than 16 KiB, or of more than 64 headers.
+    HeadTooLarge,
+    /// As many connections as the server is configured to hold.
+    Full,
+    /// As many connections as one address may have.
+    FullForAddr,
+    /// The server shuts down, the client was waiting.
+    ShuttingDown,
+    /// The server has shut down, the client came later.
+    Closed,
+}
+
+impl Reject {
+    /// The status of the answer.
+    pub fn status(&self) -> StatusCode {
+        self.parts().0
+    }
+
+    /// One word for machines, stable across versions.
+    pub fn code(&self) -> &'static str {
+        self.parts().1
+    }
+
+    /// The whole answer. The connection is closed behind it.
+    pub(crate) fn encode(&self) -> Bytes {
+        let status = self.status();
+        let body = self.to_string();
+        // RFC 9110 section 15.5.22: a 426 names the protocol that is asked for.
+        let upgrade = match status {
+            StatusCode::UPGRADE_REQUIRED => format!("Upgrade: {PROTOCOL}\r\n"),
+            _ => String::new(),
+        };
+        format!(
+            "HTTP/1.1 {} {}\r\nConnection: close\r\nContent-Length: {}\r\nContent-Type: text/plain; charset=utf-8\r\n\
+             {ERROR_CODE}: {}\r\n{upgrade}X-Content-Type-Options: nosniff\r\n\r\n{body}",
+            status.as_str(),
+            status.canonical_reason().unwrap_or_default(),
+            body.len(),
+            self.code(),
+        )
+        .into()
+    }
+
+    fn parts(&self) -> (StatusCode, &'static str) {
+        match self {
+            Reject::Malformed(_) => (StatusCode::BAD_REQUEST, "malformed"),
+            Reject::Host => (StatusCode::BAD_REQUEST, "host"),
+            Reject::VersionNotSupported => (StatusCode::HTTP_VERSION_NOT_SUPPORTED, "version"),
+            Reject::NotAnUpgrade => (StatusCode::UPGRADE_REQUIRED, "not-an-upgrade"),
+            Reject::NoUpgrade => (StatusCode::UPGRADE_REQUIRED, "no-upgrade"),
+            Reject::BadUpgrade(_) => (StatusCode::UPGRADE_REQUIRED, "bad-upgrade"),
+            Reject::BadVersion(_) => (StatusCode::UPGRADE_REQUIRED, "bad-version"),
+            Reject::EmptyToken => (StatusCode::BAD_REQUEST, "empty-token"),
+            Reject::BadMethod(_) => (StatusCode::BAD_REQUEST, "bad-method"),
+            Reject::BadSelfAddrs(_) => (StatusCode::BAD_REQUEST, "bad-self-addrs"),
+            Reject::TooManySelfAddrs(_) => (StatusCode::BAD_REQUEST, "too-many-self-addrs"),
+            Reject::NoObservedAddr(_) => (StatusCode::BAD_REQUEST, "no-observed-addr"),
+            Reject::NotIdle => (StatusCode::BAD_REQUEST, "not-idle"),
+            Reject::HeadTimeout => (StatusCode::REQUEST_TIMEOUT, "head-timeout"),
+            Reject::NoPeer => (StatusCode::REQUEST_TIMEOUT, "no-peer"),
+            Reject::Replaced => (StatusCode::CONFLICT, "replaced"),
+            Reject::HeadTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head-too-large"),
+            Reject::Full => (StatusCode::SERVICE_UNAVAILABLE, "full"),
+            Reject::FullForAddr => (StatusCode::TOO_MANY_REQUESTS, "full-for-addr"),
+            Reject::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, "shutting-down"),
+            Reject::Closed => (StatusCode::SERVICE_UNAVAILABLE, "closed"),
+        }
+    }
+}
+
+impl fmt::Display for Reject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reject::Malformed(why) => write!(f, "malformed request: {why}"),
+            Reject::Host => f.write_str("exactly one Host header is required"),
+            Reject::VersionNotSupported => f.write_str("unsupported protocol version: expected HTTP/1.1"),
+            Reject::NotAnUpgrade => f.write_str("invalid rdv upgrade: requires connection upgrade"),
+            Reject::NoUpgrade => f.write_str("invalid rdv upgrade: missing upgrade header"),
+            Reject::BadUpgrade(got) => write!(f, "invalid rdv upgrade: bad upgrade {got}"),
+            Reject::BadVersion(got) => write!(f, "invalid rdv upgrade: bad http version for upgrade {got}"),
+            Reject::EmptyToken => f.write_str("missing rdv token"),
+            Reject::BadMethod(got) => write!(f, "unknown rdv method [{got}]"),
+            Reject::BadSelfAddrs(got) => write!(f, "invalid self addrs [{got}]"),
+            Reject::TooManySelfAddrs(got) => write!(f, "too many self addrs [{got}]"),
+            Reject::NoObservedAddr(header) => {
+                write!(f, "no ip:port in header {header}, which this server expects from the proxy before it")
+            }
+            Reject::NotIdle => f.write_str("conn must idle while waiting for response header"),
+            Reject::HeadTimeout => f.write_str("the request did not come in time"),
+            Reject::NoPeer => f.write_str("no matching peer found"),
+            Reject::Replaced => f.write_str("replaced by another conn"),
+            Reject::HeadTooLarge => f.write_str("request head too large: 16 KiB and 64 headers are allowed"),
+            Reject::Full => f.write_str("rdv server is full, try again later"),
+            Reject::FullForAddr => f.write_str("too many conns from this address"),
+            Reject::ShuttingDown => f.write_str("rdv server shutting down, try again"),
+            Reject::Closed => f.write_str("rdv is closed"),
+        }
+    }
+}
+
+impl std::error::Error for Reject {}

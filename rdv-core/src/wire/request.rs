@@ -1,0 +1,184 @@
+//! The request: one upgrade that asks the server for a peer (rdv/1 section 1).
+
+use std::fmt;
+
+use bytes::Bytes;
+use http::header::{CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, UPGRADE};
+
+use super::{HEADERS_MAX, Headers, PROTOCOL, Reject, SELF_ADDRS, ServerUrl, lists, printable};
+use crate::addr::{AddrListError, SelfAddrs};
+use crate::token::{Token, unescape};
+
+/// Which of the two peers a client is. They differ in who picks the connection: the dialer does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Picks the connection.
+    Dial,
+    /// Takes the connection that the dialer picked.
+    Accept,
+}
+
+impl Role {
+    /// The peer's role.
+    pub fn other(self) -> Role {
+        match self {
+            Role::Dial => Role::Accept,
+            Role::Accept => Role::Dial,
+        }
+    }
+
+    /// The HTTP method of the request, and the second word of the line on a direct connection.
+    pub(crate) fn method(self) -> &'static str {
+        match self {
+            Role::Dial => "DIAL",
+            Role::Accept => "ACCEPT",
+        }
+    }
+
+    fn of_method(method: &str) -> Option<Role> {
+        [Role::Dial, Role::Accept].into_iter().find(|role| role.method() == method)
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.method())
+    }
+}
+
+/// A request as the server understands it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Request {
+    /// The client's role: its method.
+    pub role: Role,
+    /// What it is to be matched by.
+    pub token: Token,
+    /// Where it says it can be reached.
+    pub self_addrs: SelfAddrs,
+    /// All headers, the protocol's own included.
+    pub headers: HeaderMap,
+}
+
+impl Request {
+    /// No request that is answered with a 101 is shorter: each part at its least, with bare LFs.
+    pub(crate) const SHORTEST: usize = "DIAL /t HTTP/1.1\nHost:\nConnection:upgrade\nUpgrade:rdv/1\n\n".len();
+
+    /// Reads a whole head; the error is what the client is to be answered.
+    ///
+    /// ```
+    /// use rdv_core::{Request, Role};
+    /// let head = "DIAL /a%2Fb?x=1 HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: rdv/1\r\n\r\n";
+    /// let request = Request::parse(head.as_bytes()).unwrap();
+    /// assert_eq!((request.role, request.token.as_bytes()), (Role::Dial, &b"a/b"[..]));
+    /// ```
+    pub fn parse(head: &[u8]) -> Result<Request, Reject> {
+        let mut fields = [httparse::EMPTY_HEADER; HEADERS_MAX];
+        let mut parsed = httparse::Request::new(&mut fields);
+        match parsed.parse(head) {
+            Ok(httparse::Status::Complete(_)) => {}
+            Ok(httparse::Status::Partial) => {
+                return Err(Reject::Malformed("the head is not complete".into()));
+            }
+            Err(httparse::Error::TooManyHeaders) => return Err(Reject::HeadTooLarge),
+            Err(httparse::Error::Version) => return Err(bad_version(head)),
+            Err(err) => return Err(Reject::Malformed(err.to_string())),
+        }
+        let headers = header_map(parsed.headers).ok_or_else(|| Reject::Malformed("invalid header".into()))?;
+        if parsed.version == Some(1) && headers.get_all(HOST).iter().count() != 1 {
+            return Err(Reject::Host);
+        }
+        let token = token_of(parsed.path.unwrap_or_default())?;
+
+        if !lists(&headers, CONNECTION, UPGRADE.as_str()) {
+            return Err(Reject::NotAnUpgrade);
+        }
+        if !lists(&headers, UPGRADE, PROTOCOL) {
+            return Err(match headers.get(UPGRADE) {
+                Some(got) => Reject::BadUpgrade(printable(&got.as_bytes().escape_ascii().to_string(), 100)),
+                None => Reject::NoUpgrade,
+            });
+        }
+        if parsed.version != Some(1) {
+            return Err(Reject::BadVersion("HTTP/1.0".into()));
+        }
+        let token = Token::on_server(&token).map_err(|_| Reject::EmptyToken)?;
+        let method = parsed.method.unwrap_or_default();
+        let role = Role::of_method(method).ok_or_else(|| Reject::BadMethod(printable(method, 100)))?;
+        let self_addrs = self_addrs_of(&headers)?;
+        Ok(Request { role, token, self_addrs, headers })
+    }
+
+    /// The whole request, to be sent in one write.
+    pub(crate) fn encode(
+        role: Role,
+        url: &ServerUrl,
+        token: &Token,
+        selfs: &SelfAddrs,
+        extra: &Headers,
+    ) -> Bytes {
+        let mut head = format!(
+            "{role} {} HTTP/1.1\r\nHost: {}\r\nConnection: upgrade\r\nUpgrade: {PROTOCOL}\r\nRdv-Self-Addrs: {selfs}\r\n",
+            url.target(token),
+            url.authority(),
+        )
+        .into_bytes();
+        for (name, value) in extra.iter() {
+            head.extend_from_slice(name.as_str().as_bytes());
+            head.extend_from_slice(b": ");
+            head.extend_from_slice(value.as_bytes());
+            head.extend_from_slice(b"\r\n");
+        }
+        head.extend_from_slice(b"\r\n");
+        head.into()
+    }
+}
+
+/// The headers as the http crate has them; `None` if one is not what it holds to be a header.
+pub(super) fn header_map(fields: &[httparse::Header<'_>]) -> Option<HeaderMap> {
+    let pair = |field: &httparse::Header<'_>| {
+        let name = HeaderName::from_bytes(field.name.as_bytes()).ok()?;
+        Some((name, HeaderValue::from_bytes(field.value).ok()?))
+    };
+    let mut headers = HeaderMap::new();
+    for field in fields {
+        let (name, value) = pair(field)?;
+        headers.append(name, value);
+    }
+    Some(headers)
+}
+
+/// The token's bytes, perhaps none: the decoded path less one leading slash. A query is dropped.
+fn token_of(target: &str) -> Result<Vec<u8>, Reject> {
+    let path = match target.split_once("://") {
+        // Absolute form, RFC 9112 section 3.2.2: the authority does not matter here.
+        Some(("http" | "https", rest)) => &rest[rest.find('/').unwrap_or(rest.len())..],
+        _ if target.starts_with('/') => target,
+        _ => return Err(Reject::Malformed("the request target must be a path, such as /token".into())),
+    };
+    let path = path.split('?').next().unwrap_or_default();
+    let escaped = path.strip_prefix('/').unwrap_or(path);
+    unescape(escaped.as_bytes()).map_err(|err| Reject::Malformed(err.to_string()))
+}
+
+fn self_addrs_of(headers: &HeaderMap) -> Result<SelfAddrs, Reject> {
+    let Some(value) = headers.get(SELF_ADDRS) else {
+        return Ok(SelfAddrs::default());
+    };
+    let text = String::from_utf8_lossy(value.as_bytes());
+    text.parse().map_err(|err| match err {
+        AddrListError::TooMany { .. } => Reject::TooManySelfAddrs(printable(&text, 200)),
+        AddrListError::Invalid { .. } => Reject::BadSelfAddrs(printable(&text, 200)),
+    })
+}
+
+/// A version that httparse does not know, read from the end of the first line.
+fn bad_version(head: &[u8]) -> Reject {
+    let line = head.split(|b| *b == b'\n').find(|line| !line.trim_ascii().is_empty()).unwrap_or_default();
+    let version = line.trim_ascii_end().rsplit(|b| *b == b' ').next().unwrap_or_default();
+    match version.strip_prefix(b"HTTP/") {
+        Some([b'1', b'.', minor @ b'0'..=b'9']) => Reject::BadVersion(format!("HTTP/1.{}", *minor as char)),
+        Some([b'0'..=b'9', b'.', b'0'..=b'9']) => Reject::VersionNotSupported,
+        _ => Reject::Malformed("the first line must end in HTTP/1.1".into()),
+    }
+}
