@@ -1,0 +1,76 @@
+//! The client: one attempt at a time, on the caller's thread.
+
+mod attempt;
+mod cancel;
+mod conn;
+mod error;
+mod resolve;
+
+use std::sync::Arc;
+
+use rdv_core::{Config, Role, ServerUrl, Token};
+
+pub use cancel::Canceller;
+pub use conn::Conn;
+pub use error::Error;
+
+/// Connects to peers. Cheap to clone, and good for any number of attempts, at once from many threads too.
+#[derive(Clone, Debug, Default)]
+pub struct Client {
+    /// What the attempts have in common.
+    pub config: Config,
+    /// For https; `None` is [`tls::client_config`](crate::tls::client_config) without an extra file, made when
+    /// it is needed. Must offer ALPN `http/1.1` or none.
+    pub tls: Option<Arc<rustls::ClientConfig>>,
+}
+
+impl Client {
+    /// A client with its own configuration.
+    pub fn new(config: Config) -> Self {
+        Self { config, tls: None }
+    }
+
+    /// Connects to a peer that accepts, and picks the connection.
+    ///
+    /// # Errors
+    /// See [`connect_until`](Self::connect_until).
+    pub fn dial(&self, url: &ServerUrl, token: &Token) -> Result<Conn, Error> {
+        self.connect(Role::Dial, url, token)
+    }
+
+    /// Connects to a peer that dials.
+    ///
+    /// # Errors
+    /// See [`connect_until`](Self::connect_until).
+    pub fn accept(&self, url: &ServerUrl, token: &Token) -> Result<Conn, Error> {
+        self.connect(Role::Accept, url, token)
+    }
+
+    /// Connects in either role.
+    ///
+    /// # Errors
+    /// See [`connect_until`](Self::connect_until).
+    pub fn connect(&self, role: Role, url: &ServerUrl, token: &Token) -> Result<Conn, Error> {
+        self.connect_until(role, url, token, &Canceller::new())
+    }
+
+    /// Connects in either role, unless cancelled from another thread.
+    ///
+    /// Blocks until there is a connection or none is to be had; without a `timeout` in the configuration that
+    /// may be for as long as the server lets a client wait for its peer. When it returns an error, no socket of
+    /// the attempt is left open.
+    ///
+    /// # Errors
+    /// [`Error::Connect`] for whatever the protocol has to say, such as a timeout or a refusal;
+    /// [`Error::Resolve`] if the server's name has no address; [`Error::Socket`] if this machine can't provide
+    /// sockets; [`Error::Tls`] for a TLS configuration that is of no use; [`Error::Cancelled`].
+    pub fn connect_until(
+        &self,
+        role: Role,
+        url: &ServerUrl,
+        token: &Token,
+        canceller: &Canceller,
+    ) -> Result<Conn, Error> {
+        attempt::run(self, role, url, token, canceller)
+    }
+}

@@ -1,0 +1,260 @@
+//! Completions by mio: carries out the core's intents on non-blocking sockets, and queues the answers.
+
+mod stream;
+
+use std::collections::{HashMap, VecDeque};
+use std::io::{self, ErrorKind};
+use std::num::NonZeroUsize;
+use std::time::{Duration, Instant};
+
+use bytes::{Buf, Bytes};
+use mio::{Events, Interest, Poll, Registry, Token};
+use rdv_core::{ConnId, Input, Intent};
+
+pub(crate) use stream::Stream;
+
+/// The sockets of one machine, or of many whose ids do not collide.
+#[derive(Debug)]
+pub(crate) struct Driver {
+    poll: Poll,
+    /// By the number of their id, which is their mio token as well.
+    sockets: HashMap<usize, Socket>,
+    answers: VecDeque<Answer>,
+}
+
+/// A connection, and what is under way on it.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    conn: ConnId,
+    stream: Stream,
+    connecting: bool,
+    read: Option<NonZeroUsize>,
+    write: Option<Bytes>,
+}
+
+/// An [`Input`] that owns its bytes.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) conn: ConnId,
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    Connected,
+    Read { data: [u8; READ_MAX], len: usize },
+    Wrote,
+    Quiet,
+    Failed(io::Error),
+}
+
+impl Driver {
+    pub(crate) fn new(poll: Poll) -> Self {
+        Self { poll, sockets: HashMap::new(), answers: VecDeque::new() }
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        self.poll.registry()
+    }
+
+    /// Takes on a connection. An error is answered, like any other failure of it.
+    pub(crate) fn add(&mut self, socket: io::Result<Socket>, conn: ConnId) {
+        let added = socket.and_then(|mut socket| {
+            let interest = Interest::READABLE | Interest::WRITABLE;
+            self.poll.registry().register(socket.stream.source(), token_of(conn), interest)?;
+            Ok(self.sockets.insert(token_of(conn).0, socket))
+        });
+        match added {
+            // mio reports edges, and this one's may have passed.
+            Ok(_) => self.advance(conn),
+            Err(err) => self.answers.push_back(Answer { conn, what: What::Failed(err) }),
+        }
+    }
+
+    /// Hands a connection over, along with what is under way on it.
+    pub(crate) fn remove(&mut self, conn: ConnId) -> Option<Socket> {
+        let mut socket = self.sockets.remove(&token_of(conn).0)?;
+        if let Err(err) = self.poll.registry().deregister(socket.stream.source()) {
+            log::debug!("cannot deregister {conn:?}: {err}");
+        }
+        Some(socket)
+    }
+
+    pub(crate) fn stream_mut(&mut self, conn: ConnId) -> Option<&mut Stream> {
+        self.sockets.get_mut(&token_of(conn).0).map(|socket| &mut socket.stream)
+    }
+
+    /// Carries out an intent. Connect is the exception: whoever has the port opens the connection, and adds it.
+    pub(crate) fn perform(&mut self, intent: Intent) {
+        match intent {
+            Intent::Connect { conn, .. } => self.add(Err(ErrorKind::Unsupported.into()), conn),
+            Intent::Read { conn, max } => self.with(conn, |socket| {
+                socket.read = Some(max);
+                socket.try_read()
+            }),
+            Intent::Write { conn, data } => self.with(conn, |socket| {
+                socket.write = Some(data);
+                socket.try_write()
+            }),
+            Intent::Check { conn } => self.with(conn, |socket| socket.try_read().or(Some(What::Quiet))),
+            Intent::Shutdown { conn } => self.with(conn, |socket| {
+                // If the connection is gone already, the next read will say so.
+                let _ = socket.stream.shutdown_write();
+                None
+            }),
+            Intent::Close { conn } => drop(self.remove(conn)),
+            Intent::Reset { conn } => {
+                if let Some(socket) = self.remove(conn) {
+                    socket.stream.reset();
+                }
+            }
+        }
+    }
+
+    /// The next answer to be fed to a machine.
+    pub(crate) fn next_answer(&mut self) -> Option<Answer> {
+        self.answers.pop_front()
+    }
+
+    /// Waits until something happens, at the longest until `deadline`; tells which connections it happened to,
+    /// and whether it was an error. Listeners and wakers have tokens from the other end of the range: the caller
+    /// looks after them whenever this returns.
+    pub(crate) fn wait(
+        &mut self,
+        events: &mut Events,
+        deadline: Option<Instant>,
+        mut woken: impl FnMut(ConnId, bool),
+    ) -> io::Result<()> {
+        let timeout = deadline.map(|at| whole_millis(at.saturating_duration_since(Instant::now())));
+        match self.poll.poll(events, timeout) {
+            Err(err) if err.kind() != ErrorKind::Interrupted => return Err(err),
+            Ok(()) | Err(_) => {}
+        }
+        for event in events.iter() {
+            if let Some(conn) = self.sockets.get(&event.token().0).map(|socket| socket.conn) {
+                self.advance(conn);
+                woken(conn, event.is_error());
+            }
+        }
+        events.clear();
+        Ok(())
+    }
+
+    /// Carries on with whatever is under way on a connection.
+    fn advance(&mut self, conn: ConnId) {
+        self.with(conn, Socket::try_connect);
+        self.with(conn, Socket::try_write);
+        self.with(conn, Socket::try_read);
+    }
+
+    fn with(&mut self, conn: ConnId, act: impl FnOnce(&mut Socket) -> Option<What>) {
+        if let Some(what) = self.sockets.get_mut(&token_of(conn).0).and_then(act) {
+            self.answers.push_back(Answer { conn, what });
+        }
+    }
+}
+
+impl Socket {
+    /// A connection that is up.
+    pub(crate) fn connected(conn: ConnId, stream: Stream) -> Self {
+        Self { conn, stream, connecting: false, read: None, write: None }
+    }
+
+    /// A connection that has been begun.
+    pub(crate) fn connecting(conn: ConnId, stream: Stream) -> Self {
+        Self { conn, stream, connecting: true, read: None, write: None }
+    }
+
+    pub(crate) fn into_stream(self) -> Stream {
+        self.stream
+    }
+
+    fn try_connect(&mut self) -> Option<What> {
+        if !self.connecting {
+            return None;
+        }
+        match self.stream.connect_finished() {
+            Ok(true) => {
+                self.connecting = false;
+                Some(What::Connected)
+            }
+            Ok(false) => None,
+            Err(err) => {
+                self.connecting = false;
+                Some(What::Failed(err))
+            }
+        }
+    }
+
+    fn try_read(&mut self) -> Option<What> {
+        let max = self.read.filter(|_| !self.connecting)?;
+        let mut data = [0; READ_MAX];
+        let result = self.stream.read(&mut data[..max.get().min(READ_MAX)]);
+        let what = match result {
+            Err(err) if is_not_yet(&err) => return None,
+            Err(err) => What::Failed(err),
+            Ok(len) => What::Read { data, len },
+        };
+        self.read = None;
+        Some(what)
+    }
+
+    fn try_write(&mut self) -> Option<What> {
+        let data = self.write.as_mut().filter(|_| !self.connecting)?;
+        let result = loop {
+            if data.is_empty() {
+                break self.stream.flush();
+            }
+            match self.stream.write(data) {
+                Ok(len) => data.advance(len),
+                Err(err) => break Err(err),
+            }
+        };
+        let what = match result {
+            Err(err) if is_not_yet(&err) => return None,
+            Err(err) => What::Failed(err),
+            Ok(()) => What::Wrote,
+        };
+        self.write = None;
+        Some(what)
+    }
+}
+
+impl Answer {
+    /// The same as a machine takes it.
+    pub(crate) fn input(&self) -> Input<'_> {
+        match &self.what {
+            What::Connected => Input::Connected(self.conn),
+            What::Read { data, len } => Input::Read(self.conn, &data[..*len]),
+            What::Wrote => Input::Wrote(self.conn),
+            What::Quiet => Input::Quiet(self.conn),
+            What::Failed(err) => Input::Failed(self.conn, err.kind()),
+        }
+    }
+
+    /// The error in full, if it is one.
+    pub(crate) fn into_error(self) -> Option<io::Error> {
+        match self.what {
+            What::Failed(err) => Some(err),
+            What::Connected | What::Read { .. } | What::Wrote | What::Quiet => None,
+        }
+    }
+}
+
+/// Whether an operation is to be tried again once the socket is ready. Non-blocking calls are not interrupted.
+fn is_not_yet(err: &io::Error) -> bool {
+    err.kind() == ErrorKind::WouldBlock
+}
+
+/// Ids count up from 1; tokens of listeners and wakers count down from the other end.
+fn token_of(conn: ConnId) -> Token {
+    Token(conn.to_u64() as usize)
+}
+
+/// Rounded up: the poller waits in whole milliseconds, and waking too early would be a busy loop.
+fn whole_millis(wait: Duration) -> Duration {
+    Duration::from_millis(wait.as_nanos().div_ceil(1_000_000).try_into().unwrap_or(u64::MAX))
+}
+
+/// One read brings at most this much: heads and lines come in a few bytes at a time anyway.
+const READ_MAX: usize = 64;

@@ -1,0 +1,147 @@
+//! The front's loop: accepts connections, drives the [`Lobby`], and deals pairs out to the workers.
+
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+use mio::{Events, Interest, Poll, Token};
+use rdv_core::{Lobby, LobbyConfig, LobbyEvent, Matched, Output};
+
+use super::ServerHandle;
+use super::worker::{Pair, Worker};
+use crate::driver::{Driver, Socket, Stream};
+
+pub(super) struct Front {
+    driver: Driver,
+    lobby: Lobby,
+    /// Registered with the poller, beside the same socket as the standard library has it.
+    listeners: Vec<(mio::net::TcpListener, TcpListener)>,
+    workers: Vec<Worker>,
+    next_worker: usize,
+    /// Accepting failed: file descriptors have run out, say. It goes on then.
+    accept_again: Option<Instant>,
+}
+
+impl Front {
+    pub(super) fn new(
+        listeners: Vec<TcpListener>,
+        config: LobbyConfig,
+        poll: Poll,
+        workers: usize,
+    ) -> io::Result<Self> {
+        let driver = Driver::new(poll);
+        let mut registered = Vec::new();
+        for (i, listener) in listeners.into_iter().enumerate() {
+            let mut source = mio::net::TcpListener::from_std(listener.try_clone()?);
+            driver.registry().register(&mut source, Token(WAKER.0 - 1 - i), Interest::READABLE)?;
+            registered.push((source, listener));
+        }
+        Ok(Self {
+            driver,
+            lobby: Lobby::new(config),
+            listeners: registered,
+            workers: (0..workers).map(|_| Worker::start()).collect::<io::Result<_>>()?,
+            next_worker: 0,
+            accept_again: None,
+        })
+    }
+
+    pub(super) fn run(mut self, handle: &ServerHandle) -> io::Result<()> {
+        let mut events = Events::with_capacity(1024);
+        while !handle.is_shut_down() {
+            self.turn(&mut events, None)?;
+            self.accept();
+        }
+        log::info!(target: "server", "shutting down waiting={}", self.lobby.waiting());
+        self.listeners.clear();
+        self.accept_again = None;
+        for worker in &self.workers {
+            worker.stop();
+        }
+        self.lobby.close(Instant::now());
+        let patience = Instant::now() + FAREWELL;
+        while !self.lobby.is_empty() && Instant::now() < patience {
+            self.turn(&mut events, Some(patience))?;
+        }
+        self.workers.into_iter().for_each(Worker::join);
+        Ok(())
+    }
+
+    /// Has the lobby do what it wants, then waits for something to happen.
+    fn turn(&mut self, events: &mut Events, until: Option<Instant>) -> io::Result<()> {
+        let deadline = loop {
+            match self.lobby.poll_output() {
+                Output::Intent(intent) => self.driver.perform(intent),
+                Output::Event(LobbyEvent::Matched(matched)) => self.deal(*matched),
+                Output::Event(_) => {}
+                Output::Wait(deadline) => match self.driver.next_answer() {
+                    Some(answer) => self.lobby.handle_input(Instant::now(), answer.input()),
+                    None => break deadline,
+                },
+            }
+        };
+        let deadline = [deadline, until, self.accept_again].into_iter().flatten().min();
+        self.driver.wait(events, deadline, |_, _| {})?;
+        self.lobby.handle_timeout(Instant::now());
+        Ok(())
+    }
+
+    /// Takes in all that have come, but for a pause after a failure.
+    fn accept(&mut self) {
+        if self.accept_again.is_some_and(|at| Instant::now() < at) {
+            return;
+        }
+        self.accept_again = None;
+        for i in 0..self.listeners.len() {
+            // The poller reports edges: whoever is left in the queue after a batch is fetched at once.
+            let mut left = ACCEPT_BATCH;
+            while left > 0 {
+                left -= 1;
+                match rdv_socket::accept(&self.listeners[i].1) {
+                    Ok((stream, remote)) => self.welcome(stream, remote),
+                    Err(err) if err.kind() == ErrorKind::WouldBlock => break,
+                    Err(err) if is_about_one(&err) => {}
+                    Err(err) => {
+                        log::warn!(target: "server", "cannot accept connections, pausing: {err}");
+                        self.accept_again = Some(Instant::now() + ACCEPT_PAUSE);
+                        return;
+                    }
+                }
+            }
+            if left == 0 {
+                self.accept_again = Some(Instant::now());
+            }
+        }
+    }
+
+    fn welcome(&mut self, stream: TcpStream, remote: SocketAddr) {
+        let conn = self.lobby.handle_accept(Instant::now(), remote);
+        self.driver.add(Ok(Socket::connected(conn, Stream::plain(stream))), conn);
+    }
+
+    fn deal(&mut self, matched: Matched) {
+        let Matched { relay, dialer, accepter, .. } = matched;
+        let sockets = [dialer, accepter].map(|conn| (conn, self.driver.remove(conn)));
+        self.workers[self.next_worker].serve(Pair { relay, sockets });
+        self.next_worker = (self.next_worker + 1) % self.workers.len();
+    }
+}
+
+/// Whether an error of accept is one connection's, and the next may be fine.
+fn is_about_one(err: &io::Error) -> bool {
+    matches!(
+        err.kind(),
+        ErrorKind::ConnectionAborted
+            | ErrorKind::ConnectionReset
+            | ErrorKind::Interrupted
+            | ErrorKind::TimedOut
+    )
+}
+
+pub(super) const WAKER: Token = Token(usize::MAX);
+/// After accepting has failed for want of resources.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Connections that are taken in before others get their turn.
+const ACCEPT_BATCH: usize = 256;
+/// For clients to read why they are sent away.
+const FAREWELL: Duration = Duration::from_secs(2);
