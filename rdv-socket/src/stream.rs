@@ -31,14 +31,20 @@ pub fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
 /// Whether a connection that was [started](crate::SharedPort::connect) stands: to be asked when its
 /// socket has become writable. `false` means not yet, wait until it is writable again.
 ///
+/// Takes any type that lends its socket, so that a runtime's own streams can be asked too.
+///
 /// # Errors
 /// Why the connection failed, [`ConnectionRefused`](ErrorKind::ConnectionRefused) for instance. The
 /// system reports this once only: after an error, drop the stream and don't ask again.
-pub fn connect_finished(stream: &TcpStream) -> io::Result<bool> {
-    if let Some(error) = stream.take_error()? {
+pub fn connect_finished<'a, S>(stream: &'a S) -> io::Result<bool>
+where
+    SockRef<'a>: From<&'a S>,
+{
+    let socket = SockRef::from(stream);
+    if let Some(error) = socket.take_error()? {
         return Err(error);
     }
-    match stream.peer_addr() {
+    match socket.peer_addr() {
         Ok(_) => Ok(true),
         // Pollers may report a socket before its handshake has come to an end, either way.
         Err(error) if error.kind() == ErrorKind::NotConnected || errno::is_in_progress(&error) => Ok(false),
