@@ -1,4 +1,52 @@
-//! The rdv/1 protocol as state machines.
+//! The rdv/1 protocol as sans-IO state machines: how two peers find each other at a server, race for a direct
+//! connection, and fall back to the relay.
+//!
+//! There is no socket, clock, thread or chance in here. A machine says what it wants done, a driver does it on
+//! whatever runtime there is, and time and a seed come in as values. The same inputs give the same outputs.
+//! Programs use one of the drivers: `rdv-blocking` is for threads.
+//!
+//! | machine | what it decides | ends with |
+//! | --- | --- | --- |
+//! | [`Connector`] | a client's attempt: request, answer, race, pick | [`Event::Selected`] or [`Event::Failed`] |
+//! | [`Lobby`] | a server's front: reads requests, pairs tokens, answers | nothing: it serves on |
+//! | [`Relay`] | a pair: CONTINUE or OTHER, then the idle policy | [`RelayEvent::Finished`] |
+//!
+//! The protocol has sections of its own: 1 request, 2 answer, 3 connect, 4 pick, 5 relay, 6 address spaces. Where
+//! an item implements one, it says so.
+//!
+//! # The driver's contract
+//!
+//! All machines have the same four methods, and `handle_accept` if connections can come in:
+//!
+//! ```text
+//! machine.poll_output() -> Output<Event>        machine.handle_input(now, input)
+//! machine.handle_timeout(now)                   machine.handle_accept(now, remote) -> ConnId
+//! ```
+//!
+//! 1. Call `poll_output` until it returns [`Output::Wait`], and carry out each [`Intent`] in its order.
+//! 2. Wait for the answer to one of them, for a connection, or for the deadline that came with `Wait`.
+//! 3. Feed what came, by `handle_input` or `handle_accept`; at the deadline call `handle_timeout`. Back to 1.
+//!
+//! Feeding several inputs before draining is fine, and so is calling `handle_timeout` when nothing is due. What a
+//! driver can rely on, and must keep to:
+//!
+//! - On a connection at most one read and one write are under way. (Both at once only where the lobby's watch on
+//!   a waiting client becomes the relay's first read: reads are reinterpreted, never cancelled.)
+//! - A read takes **at most** the bytes asked for off the stream. The machine never asks for one that might be
+//!   the application's, so when it is done every stream stands exactly at the application's first byte.
+//! - A write is one operation, however many system calls it takes.
+//! - A deadline is always later than the `now` of the last `handle_timeout`. Round waits up, not down.
+//! - `now` never goes backwards. Time spent before the attempt is told to [`Connector::new`].
+//! - After [`Intent::Close`] and [`Intent::Reset`] a connection's answers are ignored, should any still come.
+//! - Dropping a machine drops its promises: the driver closes whatever sockets it still has.
+//!
+//! # The canonical loop
+//!
+//! Two clients and a server, driven in memory over a network on which everything takes one trip. The attempt
+//! that finds its peer waiting has a direct connection after seven trips: connect to the server (2), request (1),
+//! answer (1), connect to the peer (2), line (1): that is 3.5 round trips. The relay, if nothing else is to be
+//! tried, stands after four.
+#![doc = include_str!("canonical_loop.md")]
 #![forbid(unsafe_code)]
 
 mod addr;
