@@ -220,7 +220,8 @@ impl Connector {
 
     fn start_race(&mut self, now: Instant, relay: (ConnId, SocketAddr), switched: Switched) {
         let Switched { observed, peer_addrs, headers } = switched;
-        debug!("matched: observed={observed:?} peer_addrs=[{peer_addrs}]");
+        let seen = observed.map_or_else(|| "nothing".to_owned(), |addr| addr.to_string());
+        debug!("matched: observed={seen} peer_addrs=[{peer_addrs}]");
         self.report.matched = Some(now);
         self.race.start(now, relay, &peer_addrs, &mut self.out);
         let self_addrs = self.self_addrs.clone();

@@ -1,6 +1,5 @@
 //! One connection to the peer, direct or through the relay, on its way to be chosen (rdv/1 sections 3 and 4).
 
-use std::io;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -127,7 +126,10 @@ impl Link {
                 }
                 Err(_) => Step::Over(Fate::BadHello(HelloFault::Malformed)),
             },
-            (Stage::Commanded { .. }, Input::Read(_, [])) => Step::Over(self.ended()),
+            // The dialer has chosen another one.
+            (Stage::Commanded { .. }, Input::Read(_, [])) => {
+                Step::Over(Fate::BadHello(HelloFault::NotContinued))
+            }
             (Stage::Commanded { reader }, Input::Read(_, data)) => match reader.push(data) {
                 Ok(Some(line)) => match Command::parse(line) {
                     Command::Continue => Step::Taken,
@@ -182,14 +184,6 @@ impl Link {
     fn greet(&mut self, greeting: &Greeting, deadline: Instant, out: &mut Outbox<Event>) {
         out.write(self.conn, greeting.hello.clone());
         self.stage = Stage::Greeting { deadline };
-    }
-
-    /// A link that ends instead of a command: the dialer has chosen another one.
-    fn ended(&self) -> Fate {
-        match self.route {
-            Route::Direct => Fate::BadHello(HelloFault::NotContinued),
-            Route::Relay => Fate::Failed(io::ErrorKind::UnexpectedEof),
-        }
     }
 }
 

@@ -178,7 +178,8 @@ impl Lobby {
 
     /// Takes note of the time. Harmless when nothing is due.
     pub fn handle_timeout(&mut self, now: Instant) {
-        while let Some((_, conn)) = self.deadlines.first().copied().filter(|(at, _)| *at <= now) {
+        while let Some((at, conn)) = self.deadlines.first().copied().filter(|(at, _)| *at <= now) {
+            self.deadlines.remove(&(at, conn));
             match self.guests.get(&conn).map(|guest| &guest.stage) {
                 Some(Stage::Asking(reader)) if reader.is_empty() => self.gone(conn),
                 Some(Stage::Asking(_)) => self.reject(now, conn, Reject::HeadTimeout),

@@ -5,7 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 use http::StatusCode;
 
-use super::{ERROR_CODE, PROTOCOL};
+use super::PROTOCOL;
 
 /// Why a client is refused; its `Display` is the answer's body.
 ///
@@ -80,7 +80,7 @@ impl Reject {
         };
         format!(
             "HTTP/1.1 {} {}\r\nConnection: close\r\nContent-Length: {}\r\nContent-Type: text/plain; charset=utf-8\r\n\
-             {ERROR_CODE}: {}\r\n{upgrade}X-Content-Type-Options: nosniff\r\n\r\n{body}",
+             Rdv-Error: {}\r\n{upgrade}X-Content-Type-Options: nosniff\r\n\r\n{body}",
             status.as_str(),
             status.canonical_reason().unwrap_or_default(),
             body.len(),
