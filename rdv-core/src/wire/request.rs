@@ -177,6 +177,8 @@ fn bad_version(head: &[u8]) -> Reject {
     let line = head.split(|b| *b == b'\n').find(|line| !line.trim_ascii().is_empty()).unwrap_or_default();
     let version = line.trim_ascii_end().rsplit(|b| *b == b' ').next().unwrap_or_default();
     match version.strip_prefix(b"HTTP/") {
+        // The version is fine, so it is what stands before it that made httparse look for it too early.
+        Some(b"1.0" | b"1.1") => Reject::Malformed("the request target must not have a space".into()),
         Some([b'1', b'.', minor @ b'0'..=b'9']) => Reject::BadVersion(format!("HTTP/1.{}", *minor as char)),
         Some([b'0'..=b'9', b'.', b'0'..=b'9']) => Reject::VersionNotSupported,
         _ => Reject::Malformed("the first line must end in HTTP/1.1".into()),
