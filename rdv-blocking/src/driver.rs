@@ -97,6 +97,9 @@ impl Driver {
                 socket.try_write()
             }),
             Intent::Check { conn } => self.with(conn, |socket| socket.try_read().or(Some(What::Quiet))),
+            Intent::StopRead { conn } => {
+                self.with(conn, |socket| socket.try_read().or_else(|| socket.read.take().map(|_| What::Quiet)));
+            }
             Intent::Shutdown { conn } => self.with(conn, |socket| {
                 // If the connection is gone already, the next read will say so.
                 let _ = socket.stream.shutdown_write();

@@ -54,6 +54,13 @@ pub enum Intent {
         /// The connection, with a read under way.
         conn: ConnId,
     },
+    /// Give up the read under way, unless it is complete by now. Answered by that read's own answer (if this is
+    /// due already, there is no other), or by [`Input::Quiet`]: then the read takes nothing off the stream any
+    /// more.
+    StopRead {
+        /// The connection, with a read under way.
+        conn: ConnId,
+    },
     /// Send a FIN: no more writes follow. Not answered.
     Shutdown {
         /// The connection.
@@ -91,7 +98,7 @@ pub enum Input<'a> {
     Read(ConnId, &'a [u8]),
     /// All of the data was handed to the transport.
     Wrote(ConnId),
-    /// Answers [`Intent::Check`]: the read under way has nothing yet.
+    /// Answers [`Intent::Check`] and [`Intent::StopRead`]: the read under way has nothing yet.
     Quiet(ConnId),
     /// The operation failed, and the connection with it.
     Failed(ConnId, io::ErrorKind),
@@ -170,6 +177,10 @@ impl<E> Outbox<E> {
 
     pub(crate) fn check(&mut self, conn: ConnId) {
         self.intent(Intent::Check { conn });
+    }
+
+    pub(crate) fn stop_read(&mut self, conn: ConnId) {
+        self.intent(Intent::StopRead { conn });
     }
 
     pub(crate) fn shutdown(&mut self, conn: ConnId) {

@@ -31,7 +31,7 @@
 //! driver can rely on, and must keep to:
 //!
 //! - On a connection at most one read and one write are under way. (Both at once only where the lobby's watch on
-//!   a waiting client becomes the relay's first read: reads are reinterpreted, never cancelled.)
+//!   a waiting client becomes the relay's first read: reads are reinterpreted, and given up only by name.)
 //! - A read takes **at most** the bytes asked for off the stream. The machine never asks for one that might be
 //!   the application's, so when it is done every stream stands exactly at the application's first byte.
 //! - A write is one operation, however many system calls it takes.

@@ -51,6 +51,8 @@ enum State {
     Continuing {
         telling: bool,
     },
+    /// The accepter has been told. The lobby's read must end before the copying begins.
+    Stopping,
     /// The driver copies.
     Spliced,
     Ended,
@@ -66,7 +68,7 @@ pub enum RelayEvent {
     Finished(Box<RelayReport>),
 }
 
-/// The order to copy.
+/// The order to copy. No operation is under way on either connection.
 ///
 /// Every byte from one goes to the other. When one has ended its stream (FIN) and all its bytes are passed on,
 /// the driver ends the other's incoming stream by a FIN, and the opposite direction goes on. The end is reported
@@ -198,7 +200,15 @@ impl Relay {
                 }
                 Err(_) => self.finish(now, RelayEnd::NoCommand),
             },
-            (State::Continuing { telling: true }, Role::Accept, Input::Wrote(_)) => self.splice(),
+            (State::Continuing { telling: true }, Role::Accept, Input::Wrote(_)) => {
+                if self.accepter.reading {
+                    self.state = State::Stopping;
+                    self.out.stop_read(self.accepter.conn);
+                } else {
+                    self.splice();
+                }
+            }
+            (State::Stopping, Role::Accept, Input::Quiet(_)) => self.splice(),
             (_, _, Input::Wrote(_)) => {
                 self.side_mut(role).answered = true;
                 self.tell_accepter();
@@ -206,8 +216,11 @@ impl Relay {
             (_, Role::Accept, Input::Read(_, data)) => {
                 self.accepter.reading = false;
                 self.early = Early { data: Bytes::copy_from_slice(data), eof: data.is_empty() };
+                if let State::Stopping = self.state {
+                    self.splice();
+                }
             }
-            (State::Commanded(_) | State::Continuing { .. }, _, _) => {}
+            (State::Commanded(_) | State::Continuing { .. } | State::Stopping, _, _) => {}
         }
     }
 
@@ -272,7 +285,7 @@ impl Relay {
         let cut_short = match std::mem::replace(&mut self.state, State::Ended) {
             State::Ended => return,
             State::Spliced => end != RelayEnd::Relayed,
-            State::Commanded(_) | State::Continuing { .. } => false,
+            State::Commanded(_) | State::Continuing { .. } | State::Stopping => false,
         };
         for conn in [self.dialer.conn, self.accepter.conn] {
             if cut_short {
