@@ -284,8 +284,9 @@ impl Relay {
     fn finish(&mut self, now: Instant, end: RelayEnd) {
         let cut_short = match std::mem::replace(&mut self.state, State::Ended) {
             State::Ended => return,
-            State::Spliced => end != RelayEnd::Relayed,
-            State::Commanded(_) | State::Continuing { .. } | State::Stopping => false,
+            State::Commanded(_) => false,
+            // From CONTINUE on, the dialer takes what it gets for the peer's.
+            State::Continuing { .. } | State::Stopping | State::Spliced => end != RelayEnd::Relayed,
         };
         for conn in [self.dialer.conn, self.accepter.conn] {
             if cut_short {
