@@ -48,10 +48,24 @@ impl Front {
 
     pub(super) fn run(mut self, handle: &ServerHandle) -> io::Result<()> {
         let mut events = Events::with_capacity(1024);
+        let served = self.serve(&mut events, handle).and_then(|()| self.close(&mut events));
+        for worker in &self.workers {
+            worker.stop();
+        }
+        self.workers.into_iter().for_each(Worker::join);
+        served
+    }
+
+    fn serve(&mut self, events: &mut Events, handle: &ServerHandle) -> io::Result<()> {
         while !handle.is_shut_down() {
-            self.turn(&mut events, None)?;
+            self.turn(events, None)?;
             self.accept();
         }
+        Ok(())
+    }
+
+    /// Sends everybody away who is still here.
+    fn close(&mut self, events: &mut Events) -> io::Result<()> {
         log::info!(target: "server", "shutting down waiting={}", self.lobby.waiting());
         self.listeners.clear();
         self.accept_again = None;
@@ -61,9 +75,8 @@ impl Front {
         self.lobby.close(Instant::now());
         let patience = Instant::now() + FAREWELL;
         while !self.lobby.is_empty() && Instant::now() < patience {
-            self.turn(&mut events, Some(patience))?;
+            self.turn(events, Some(patience))?;
         }
-        self.workers.into_iter().for_each(Worker::join);
         Ok(())
     }
 

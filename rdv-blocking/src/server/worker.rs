@@ -65,9 +65,12 @@ impl Worker {
     }
 
     fn order(&self, order: Order) {
-        let woken = self.orders.send(order).map_err(io::Error::other).and_then(|()| self.waker.wake());
-        if let Err(err) = woken {
-            log::error!(target: "server", "a relay thread does not answer: {err}");
+        if self.orders.send(order).is_err() {
+            // It has been stopped already, or has failed and said so.
+            return;
+        }
+        if let Err(err) = self.waker.wake() {
+            log::error!(target: "server", "cannot wake a relay thread: {err}");
         }
     }
 }
