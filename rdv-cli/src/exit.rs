@@ -1,0 +1,138 @@
+//! How the command ends: its exit status, and the words that go with it.
+
+use std::io::{self, ErrorKind};
+use std::process::ExitCode;
+
+use rdv_blocking::Error;
+use rdv_core::{ConnectError, Failure, Phase, Refusal};
+
+use crate::duration::Pretty;
+
+/// The exit status. Scripts rely on the numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Everything was done.
+    Done,
+    /// The connection failed or was lost.
+    Failed,
+    /// The command line can't be followed.
+    Usage,
+    /// The server refused.
+    Refused,
+    /// The time was over.
+    TimedOut,
+    /// SIGINT or SIGTERM.
+    Interrupted,
+}
+
+impl Exit {
+    /// What to exit with when an attempt has failed.
+    pub(crate) fn of(error: &Error) -> Exit {
+        match error {
+            Error::Connect { failure, .. } => match &failure.error {
+                ConnectError::Refused(_) => Exit::Refused,
+                ConnectError::TimedOut(_) => Exit::TimedOut,
+                ConnectError::Unreachable { .. }
+                | ConnectError::ServerLost(_)
+                | ConnectError::NoAnswer
+                | ConnectError::BadAnswer(_)
+                | ConnectError::PeerGone
+                | ConnectError::ChosenLost(_)
+                | _ => Exit::Failed,
+            },
+            Error::Resolve { .. } if error.is_timeout() => Exit::TimedOut,
+            Error::Resolve { .. } => Exit::Usage,
+            Error::Cancelled => Exit::Interrupted,
+            Error::Socket(_) | Error::Tls(_) | _ => Exit::Failed,
+        }
+    }
+
+    /// The number.
+    pub(crate) fn status(self) -> u8 {
+        match self {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::Refused => 3,
+            Exit::TimedOut => 124,
+            Exit::Interrupted => 130,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        exit.status().into()
+    }
+}
+
+/// Why an attempt failed and, where that is known, what to do about it.
+pub(crate) fn explain(error: &Error) -> String {
+    match error {
+        Error::Connect { failure, cause } => explain_failure(failure, cause.as_ref()),
+        Error::Resolve { host, source } => {
+            format!(
+                "cannot find the server's address: {host:?}: {source}: is the URL right, and DNS working?"
+            )
+        }
+        Error::Cancelled => "interrupted".to_owned(),
+        Error::Socket(_) | Error::Tls(_) | _ => error.to_string(),
+    }
+}
+
+fn explain_failure(failure: &Failure, cause: Option<&io::Error>) -> String {
+    let error = &failure.error;
+    let details = cause.map(|cause| format!(" ({cause})")).unwrap_or_default();
+    match error {
+        ConnectError::Refused(refusal) => explain_refusal(refusal),
+        ConnectError::TimedOut(phase) => {
+            let took = failure.report.ended.map(|ended| ended - failure.report.started).unwrap_or_default();
+            format!("{error} after {}{details}{}", Pretty(took), advice_on_timeout(*phase))
+        }
+        // That is how TLS fails.
+        ConnectError::Unreachable { .. } if cause.is_some_and(|it| it.kind() == ErrorKind::InvalidData) => {
+            format!("{error}{details}: does it speak https, with a certificate trusted here or by --cacert?")
+        }
+        ConnectError::Unreachable { .. } => format!("{error}{details}: is it running, and is the URL right?"),
+        ConnectError::NoAnswer => format!("{error}{details}: is the URL right?"),
+        ConnectError::ServerLost(_)
+        | ConnectError::BadAnswer(_)
+        | ConnectError::PeerGone
+        | ConnectError::ChosenLost(_)
+        | _ => format!("{error}{details}"),
+    }
+}
+
+fn advice_on_timeout(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Connecting => ": is the URL right, and the network up?",
+        Phase::Waiting => ": has it started, with the same URL and token, and the other of dial and accept?",
+        Phase::Racing | _ => "",
+    }
+}
+
+fn explain_refusal(refusal: &Refusal) -> String {
+    let status = refusal.status.as_str();
+    // The body says more than the status line; a bare proxy may have neither.
+    let reason = match refusal.text() {
+        text if text.is_empty() => refusal.status.canonical_reason().unwrap_or_default().to_owned(),
+        text => text,
+    };
+    let advice = match refusal.code() {
+        Some("replaced") => ": somebody else uses this token in the same role",
+        Some("no-peer") => ": start the peer with the same URL and token, and the other of dial and accept",
+        Some("full" | "full-for-addr" | "shutting-down" | "closed") => ": try again later",
+        Some("no-observed-addr") => {
+            ": --observed-header of the server names a header that its proxy does not set"
+        }
+        _ => match refusal.status.as_u16() {
+            401 | 403 => ": does the server ask for a header, such as -H 'Authorization: ...'?",
+            404 | 405 => ": is the URL's path right?",
+            _ => "",
+        },
+    };
+    format!("refused by the server status={status} reason=\"{reason}\"{advice}")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,55 @@
+//! The `rdv` command: a TCP connection between two machines, wherever they are.
+//!
+//! `rdv serve` runs a server; `rdv dial` and `rdv accept` are the two peers, each of which connects its stdin
+//! and stdout to the other's; `rdv demo` shows it all on one machine.
+//!
+//! | exit status | meaning |
+//! | --- | --- |
+//! | 0 | done |
+//! | 1 | the connection failed or was lost |
+//! | 2 | usage |
+//! | 3 | refused by the server |
+//! | 124 | timed out |
+//! | 130 | ended by SIGINT or SIGTERM |
+#![forbid(unsafe_code)]
+
+mod args;
+mod client;
+mod demo;
+mod duration;
+mod exit;
+mod interrupt;
+mod logging;
+mod pipe;
+mod serve;
+mod usage;
+
+use std::process::ExitCode;
+
+use log::LevelFilter;
+use rdv_core::Role;
+
+use crate::args::{Args, Command};
+use crate::exit::Exit;
+
+fn main() -> ExitCode {
+    match usage::parse(std::env::args_os()) {
+        Ok(args) => run(args).into(),
+        Err(exit) => exit.into(),
+    }
+}
+
+fn run(Args { verbose, command }: Args) -> Exit {
+    let quiet = match command {
+        // The demo tells its story itself.
+        Command::Demo(_) => LevelFilter::Warn,
+        Command::Serve(_) | Command::Dial(_) | Command::Accept(_) => LevelFilter::Info,
+    };
+    logging::init(if verbose { LevelFilter::Debug } else { quiet });
+    match command {
+        Command::Serve(args) => serve::run(args),
+        Command::Dial(args) => client::run(Role::Dial, args),
+        Command::Accept(args) => client::run(Role::Accept, args),
+        Command::Demo(args) => demo::run(&args),
+    }
+}

@@ -1,0 +1,102 @@
+//! Usage errors: what was wrong, in our words, and without the tokens that arguments may be.
+
+use std::error::Error as _;
+use std::ffi::OsString;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, Parser};
+use rdv_core::{HeaderError, Role, Token};
+
+use crate::args::Args;
+use crate::exit::Exit;
+
+/// Parses the command line. Help, version and errors are printed; what is left then is the exit status.
+pub(crate) fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Args, Exit> {
+    let argv: Vec<OsString> = argv.into_iter().collect();
+    Args::try_parse_from(&argv).map_err(|error| print(&reworded(error, &argv)))
+}
+
+/// A header that can't be sent.
+pub(crate) fn bad_header(role: Role, error: &HeaderError) -> Exit {
+    let command = match role {
+        Role::Dial => "dial",
+        Role::Accept => "accept",
+    };
+    let why = if let HeaderError::NoColon(line) = error {
+        // Someone left the colon out of what may be a secret.
+        HeaderError::NoColon(shortened(line)).to_string()
+    } else {
+        error.to_string()
+    };
+    print(&usage_error(command, ErrorKind::ValueValidation, &format!("--header: {why}")))
+}
+
+fn print(error: &clap::Error) -> Exit {
+    // If this fails, there is nobody to tell.
+    let _ = error.print();
+    if error.use_stderr() { Exit::Usage } else { Exit::Done }
+}
+
+/// Says what clap says, but shows the arguments of clients no further than their first characters: any of them
+/// may be a token, in the wrong place.
+fn reworded(error: clap::Error, argv: &[OsString]) -> clap::Error {
+    let position = argv.iter().position(|arg| SUBCOMMANDS.iter().any(|command| arg == command));
+    let Some((position, command)) = position.and_then(|at| Some((at, argv[at].to_str()?))) else {
+        return error;
+    };
+    let show =
+        |text: &str| if matches!(command, "dial" | "accept") { shortened(text) } else { text.to_owned() };
+    let arg = context(&error, ContextKind::InvalidArg).unwrap_or_default();
+    let message = match (error.kind(), error.source()) {
+        (ErrorKind::ValueValidation, Some(why)) => {
+            let value = context(&error, ContextKind::InvalidValue).unwrap_or_default();
+            // Positional arguments name themselves in their errors.
+            let arg = if arg.starts_with('-') { format!("{arg}: ") } else { String::new() };
+            let shown = if value.contains("://") { value.clone() } else { show(&value) };
+            format!("{arg}{}", why.to_string().replace(&format!("{value:?}"), &format!("{shown:?}")))
+        }
+        (ErrorKind::UnknownArgument, _) if argv[..position].iter().any(|before| *before == *arg) => {
+            format!(
+                "unexpected argument {arg:?} in front of {command}: the options of a command go behind it"
+            )
+        }
+        (ErrorKind::UnknownArgument, _) => {
+            let hint = match context(&error, ContextKind::SuggestedArg) {
+                Some(similar) => format!("; did you mean {similar}?"),
+                None if arg.starts_with('-') => {
+                    "; in front of a value that begins with a dash, write --".to_owned()
+                }
+                None => String::new(),
+            };
+            // Of an unknown short flag, clap names the first letter only.
+            let shown = if arg.len() == 2 { arg } else { show(&arg) };
+            format!("unexpected argument {shown:?}{hint}")
+        }
+        _ => return error,
+    };
+    usage_error(command, error.kind(), &message)
+}
+
+fn usage_error(command: &str, kind: ErrorKind, message: &str) -> clap::Error {
+    let mut rdv = Args::command();
+    // Without this, the subcommand's usage would lack the name of the program.
+    rdv.build();
+    match rdv.find_subcommand_mut(command) {
+        Some(subcommand) => subcommand.error(kind, message),
+        None => rdv.error(kind, message),
+    }
+}
+
+fn context(error: &clap::Error, kind: ContextKind) -> Option<String> {
+    if let ContextValue::String(text) = error.get(kind)? { Some(text.clone()) } else { None }
+}
+
+/// As much of a text as is shown of a token.
+fn shortened(text: &str) -> String {
+    Token::new(text).map_or_else(|_| "…".to_owned(), |token| token.to_string())
+}
+
+const SUBCOMMANDS: [&str; 4] = ["serve", "dial", "accept", "demo"];
+
+#[cfg(test)]
+mod tests;

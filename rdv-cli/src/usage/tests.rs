@@ -1,0 +1,72 @@
+use std::ffi::OsString;
+
+use clap::Parser;
+
+use super::reworded;
+use crate::args::Args;
+
+const URL: &str = "http://example.com:8080";
+const SECRET: &str = "pantry/7f3a9c";
+
+/// What is printed for a line that can't be followed.
+fn refused(line: &[&str]) -> String {
+    let argv: Vec<OsString> = [&["rdv"], line].concat().into_iter().map(OsString::from).collect();
+    let error = Args::try_parse_from(&argv).expect_err("this is no usage error");
+    let error = reworded(error, &argv);
+    assert!(error.use_stderr());
+    error.to_string()
+}
+
+#[test]
+fn errors_say_what_is_wrong() {
+    for (line, message) in [
+        (&["dial", URL, ""][..], "token must not be empty"),
+        (&["dial", "ftp://host", SECRET], r#"expected http://... or https://..., got "ftp://host""#),
+        (&["dial", "http://h:99999", SECRET], r#""http://h:99999" is no URL of a server: its port"#),
+        (&["dial", URL], "required arguments were not provided:\n  <TOKEN>"),
+        (&["accept", "-s", "lan", URL, SECRET], "--spaces <SPACES>: unknown address space"),
+        (&["accept", "-r", "-s", "all", URL, SECRET], "'--relay' cannot be used with '--spaces <SPACES>'"),
+        (&["accept", "--wait", "3", URL, SECRET], "--wait <DURATION>: expected a duration with its unit"),
+        (
+            &["accept", "--timeout", "9999y", URL, SECRET],
+            "--timeout <DURATION>: a duration of more than 365 days",
+        ),
+        (&["dial", "--tiemout", "3s", URL, SECRET], "did you mean --timeout?"),
+        (&["-r", "dial", URL, SECRET], r#"unexpected argument "-r" in front of dial"#),
+        (&["serve", "-l", "8080"], r#"--listen <[HOST]:PORT>: expected [HOST]:PORT, for example :8080"#),
+        (&["serve", "--observed-header", "a b"], "--observed-header <NAME>: invalid HTTP header name"),
+        (&["serve", "--idle-timeout", "soon"], "--idle-timeout <DURATION>: expected a duration"),
+        (&["serve", "now"], r#"unexpected argument "now""#),
+        (&["demo", "--size", "2G"], "--size <BYTES>: expected 1 byte to 1 GiB"),
+        (&["diall", URL], "unrecognized subcommand 'diall'"),
+        (
+            &["dial", URL, "-x"],
+            r#"unexpected argument "-x"; in front of a value that begins with a dash, write --"#,
+        ),
+    ] {
+        let printed = refused(line);
+        assert!(printed.starts_with("error: "), "{printed}");
+        assert!(printed.contains(message), "{line:?} gave: {printed}");
+        assert!(printed.contains("Usage: rdv"), "{printed}");
+    }
+}
+
+#[test]
+fn a_token_is_never_shown_wherever_it_was_put() {
+    let long = "x".repeat(5_000);
+    for line in [
+        &["dial", SECRET][..],
+        &["dial", SECRET, URL],
+        &["dial", URL, SECRET, SECRET],
+        &["dial", URL, SECRET, "--spaces"],
+        &["dial", URL, "-s", SECRET],
+        &["dial", URL, "--wait", SECRET],
+        &["dial", URL, "--timeout", SECRET],
+        &["accept", URL, SECRET, "--nonsense"],
+        &["accept", URL, "--pantry/7f3a9c"],
+        &["accept", URL, &long],
+    ] {
+        let printed = refused(line);
+        assert!(!printed.contains("try/7f") && !printed.contains("xxxxx"), "{line:?} gave: {printed}");
+    }
+}
