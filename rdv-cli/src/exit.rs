@@ -41,9 +41,8 @@ impl Exit {
                 | _ => Exit::Failed,
             },
             Error::Resolve { .. } if error.is_timeout() => Exit::TimedOut,
-            Error::Resolve { .. } => Exit::Usage,
             Error::Cancelled => Exit::Interrupted,
-            Error::Socket(_) | Error::Tls(_) | _ => Exit::Failed,
+            Error::Resolve { .. } | Error::Socket(_) | Error::Tls(_) | _ => Exit::Failed,
         }
     }
 

@@ -124,6 +124,7 @@ fn receive(mut conn: &Conn, mut stdout: File, count: &AtomicU64) -> Result<(), P
         stdout.write_all(data).map_err(PipeError::Stdout)?;
     }
     debug!(target: "client", "the peer has sent everything");
+    drop(stdout);
     Ok(())
 }
 
@@ -167,9 +168,13 @@ mod raw {
         Ok(io::stdin().as_fd().try_clone_to_owned()?.into())
     }
 
+    /// The only handle: whoever reads our stdout sees its end once this is dropped, and need not wait until we
+    /// exit. Where stdout was is /dev/null from here on.
     #[cfg(unix)]
     pub(super) fn stdout() -> io::Result<File> {
-        Ok(io::stdout().as_fd().try_clone_to_owned()?.into())
+        let stdout = io::stdout().as_fd().try_clone_to_owned()?;
+        nix::unistd::dup2_stdout(File::options().write(true).open("/dev/null")?)?;
+        Ok(stdout.into())
     }
 
     #[cfg(windows)]

@@ -95,13 +95,14 @@ impl Conn {
     }
 
     /// Has the connection closed with an RST once it is dropped, so that a stream cut short does not look
-    /// complete to the peer; and ends reads and writes under way on other threads.
+    /// complete to the peer. A read under way on another thread returns, as at an end of stream; a write goes on
+    /// until the peer takes it.
     ///
     /// # Errors
     /// The system's, if the connection is gone already.
     pub fn reset(&self) -> io::Result<()> {
         rdv_socket::reset_on_drop(self.tcp())?;
-        // Not writing: that would send an orderly end. A write that blocks is woken by the peer's RST alone.
+        // The other direction as well would send an orderly end.
         self.tcp().shutdown(Shutdown::Read)
     }
 

@@ -58,7 +58,8 @@ impl Front {
 
     fn serve(&mut self, events: &mut Events, handle: &ServerHandle) -> io::Result<()> {
         while !handle.is_shut_down() {
-            self.turn(events, None)?;
+            let deadline = self.drain();
+            self.wait(events, [deadline, self.accept_again].into_iter().flatten().min())?;
             self.accept();
         }
         Ok(())
@@ -68,32 +69,36 @@ impl Front {
     fn close(&mut self, events: &mut Events) -> io::Result<()> {
         log::info!(target: "server", "shutting down waiting={}", self.lobby.waiting());
         self.listeners.clear();
-        self.accept_again = None;
         for worker in &self.workers {
             worker.stop();
         }
         self.lobby.close(Instant::now());
         let patience = Instant::now() + FAREWELL;
-        while !self.lobby.is_empty() && Instant::now() < patience {
-            self.turn(events, Some(patience))?;
+        loop {
+            let deadline = self.drain();
+            if self.lobby.is_empty() || Instant::now() >= patience {
+                return Ok(());
+            }
+            self.wait(events, [deadline, Some(patience)].into_iter().flatten().min())?;
         }
-        Ok(())
     }
 
-    /// Has the lobby do what it wants, then waits for something to happen.
-    fn turn(&mut self, events: &mut Events, until: Option<Instant>) -> io::Result<()> {
-        let deadline = loop {
+    /// Has the lobby do what it wants; returns until when that is enough.
+    fn drain(&mut self) -> Option<Instant> {
+        loop {
             match self.lobby.poll_output() {
                 Output::Intent(intent) => self.driver.perform(intent),
                 Output::Event(LobbyEvent::Matched(matched)) => self.deal(*matched),
                 Output::Event(_) => {}
                 Output::Wait(deadline) => match self.driver.next_answer() {
                     Some(answer) => self.lobby.handle_input(Instant::now(), answer.input()),
-                    None => break deadline,
+                    None => return deadline,
                 },
             }
-        };
-        let deadline = [deadline, until, self.accept_again].into_iter().flatten().min();
+        }
+    }
+
+    fn wait(&mut self, events: &mut Events, deadline: Option<Instant>) -> io::Result<()> {
         self.driver.wait(events, deadline, |_, _| {})?;
         self.lobby.handle_timeout(Instant::now());
         Ok(())

@@ -17,7 +17,7 @@ fn statuses_are_what_scripts_rely_on() {
 #[test]
 fn each_error_has_its_status() {
     for (error, exit) in [
-        (unresolved(io::ErrorKind::Other), Exit::Usage),
+        (unresolved(io::ErrorKind::Other), Exit::Failed),
         (unresolved(io::ErrorKind::TimedOut), Exit::TimedOut),
         (Error::Socket(io::ErrorKind::PermissionDenied.into()), Exit::Failed),
         (Error::Tls("no roots".into()), Exit::Failed),

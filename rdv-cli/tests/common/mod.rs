@@ -102,6 +102,12 @@ impl Rdv {
         self.stdin = None;
     }
 
+    /// Its stdout up to the end, which may come before the process's.
+    pub(crate) fn stdout_to_end(&mut self) -> Vec<u8> {
+        let stdout = self.stdout.take().expect("stdout is read by somebody else");
+        stdout.recv_timeout(PATIENCE).expect("stdout has no end")
+    }
+
     pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill").args([&format!("-{name}"), &self.pid.to_string()]).status();
         assert!(status.expect("there is no kill command").success(), "cannot send {name}");

@@ -140,6 +140,10 @@ impl fmt::Display for Fate {
             Fate::NotEnabled => f.write_str("address space not enabled"),
             Fate::OwnAddr => f.write_str("our own address"),
             Fate::Dialing => f.write_str("still dialling"),
+            // Ordinary, where both dial each other at once: one of the two connections counts.
+            Fate::Failed(io::ErrorKind::AddrNotAvailable) => {
+                f.write_str("the peer's own connection came first, or no route")
+            }
             Fate::Failed(kind) => write!(f, "{kind}"),
             Fate::Greeting => f.write_str("connected, no line from the peer yet"),
             Fate::BadHello(fault) => write!(f, "{fault}"),
