@@ -98,7 +98,9 @@ impl Driver {
             }),
             Intent::Check { conn } => self.with(conn, |socket| socket.try_read().or(Some(What::Quiet))),
             Intent::StopRead { conn } => {
-                self.with(conn, |socket| socket.try_read().or_else(|| socket.read.take().map(|_| What::Quiet)));
+                self.with(conn, |socket| {
+                    socket.try_read().or_else(|| socket.read.take().map(|_| What::Quiet))
+                });
             }
             Intent::Shutdown { conn } => self.with(conn, |socket| {
                 // If the connection is gone already, the next read will say so.

@@ -37,6 +37,7 @@
 //! - A write is one operation, however many system calls it takes.
 //! - A deadline is always later than the `now` of the last `handle_timeout`. Round waits up, not down.
 //! - `now` never goes backwards. Time spent before the attempt is told to [`Connector::new`].
+//! - A connection that has failed is gone. Whether a Close still comes for it does not matter.
 //! - After [`Intent::Close`] and [`Intent::Reset`] a connection's answers are ignored, should any still come.
 //! - Dropping a machine drops its promises: the driver closes whatever sockets it still has.
 //!

@@ -111,7 +111,7 @@ impl Connector {
             role: attempt.role,
             self_addrs: attempt.self_addrs.clone(),
             race: Race::new(attempt, &config),
-            deadline: config.timeout.map(|timeout| started + timeout),
+            deadline: config.timeout.and_then(|timeout| started.checked_add(timeout)),
             config,
             out,
             state: State::Handshake(handshake),

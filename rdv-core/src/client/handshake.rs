@@ -1,6 +1,6 @@
 //! The handshake with the server (rdv/1 sections 1 and 2): connect, ask, and read the answer.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::{Attempt, Config, ConnectError, Event, Phase};
 use crate::io::{ConnId, Input, Outbox, Target, earlier};
-use crate::wire::{Answer, BadAnswer, HeadReader, Request, Switched};
+use crate::wire::{Answer, BadAnswer, HeadError, HeadReader, Request, Switched};
 
 #[derive(Debug)]
 pub(super) struct Handshake {
@@ -18,7 +18,7 @@ pub(super) struct Handshake {
     request: Bytes,
     /// The server's addresses that were not dialled yet, IPv4 first.
     queue: VecDeque<SocketAddr>,
-    failed: Vec<(SocketAddr, io::ErrorKind)>,
+    failed: BTreeMap<ConnId, (SocketAddr, io::ErrorKind)>,
     pub(super) connected: Option<Instant>,
     pub(super) requested: Option<Instant>,
 }
@@ -54,7 +54,7 @@ impl Handshake {
             },
             request: Request::encode(*role, url, token, self_addrs, &config.headers),
             queue: queue.into(),
-            failed: Vec::new(),
+            failed: BTreeMap::new(),
             connected: None,
             requested: None,
         };
@@ -83,7 +83,7 @@ impl Handshake {
                         Progress::Pending
                     }
                     Input::Failed(_, kind) => {
-                        self.failed.push((remote, kind));
+                        self.failed.insert(conn, (remote, kind));
                         if dials.is_empty() { self.dial_next(now, out) } else { Progress::Pending }
                     }
                     Input::Read(..) | Input::Wrote(_) | Input::Quiet(_) => Progress::Pending,
@@ -124,8 +124,9 @@ impl Handshake {
     pub(super) fn handle_timeout(&mut self, now: Instant, out: &mut Outbox<Event>) -> Progress {
         match &self.stage {
             Stage::Connecting { dials, deadline, .. } if *deadline <= now => {
-                self.failed.extend(dials.iter().map(|(_, remote)| (*remote, io::ErrorKind::TimedOut)));
-                let tried = std::mem::take(&mut self.failed);
+                self.failed
+                    .extend(dials.iter().map(|(conn, remote)| (*conn, (*remote, io::ErrorKind::TimedOut))));
+                let tried = std::mem::take(&mut self.failed).into_values().collect();
                 self.fail(ConnectError::Unreachable { tried }, out)
             }
             Stage::Connecting { next_dial: Some(at), .. } if *at <= now => self.dial_next(now, out),
@@ -171,11 +172,10 @@ impl Handshake {
         };
         *next_dial = None;
         let Some(remote) = self.queue.pop_front() else {
-            let tried = std::mem::take(&mut self.failed);
             return if dials.is_empty() {
+                let tried = std::mem::take(&mut self.failed).into_values().collect();
                 self.fail(ConnectError::Unreachable { tried }, out)
             } else {
-                self.failed = tried;
                 Progress::Pending
             };
         };
@@ -200,7 +200,10 @@ impl Handshake {
                     out.read(conn, reader.next_read());
                     return Progress::Pending;
                 }
-                Err(_) => return self.bad_answer(BadAnswer::TooLarge, out),
+                Err(HeadError::TooLarge) => return self.bad_answer(BadAnswer::TooLarge, out),
+                Err(HeadError::MixedLineEndings) => {
+                    return self.bad_answer(BadAnswer::Malformed("lines end in CRLF and in LF".into()), out);
+                }
             }
             let answer = match Answer::parse(reader.head()) {
                 Ok(answer) => answer,

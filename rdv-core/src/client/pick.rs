@@ -107,19 +107,22 @@ impl Picker for PickFirst {
 
 impl Picker for WaitForP2p {
     fn pick(&self, now: Instant, standings: &Standings<'_>) -> Pick {
-        let end = standings.started + self.0;
+        let is_over = now.duration_since(standings.started) >= self.0;
         match standings.first_direct() {
             Some(direct) => Pick::Choose(direct.conn),
-            None if now < end && standings.more_may_come => Pick::Wait(Some(end)),
-            None => choose(standings.relay()),
+            None if is_over || !standings.more_may_come => choose(standings.relay()),
+            None => Pick::Wait(standings.started.checked_add(self.0)),
         }
     }
 }
 
 impl Picker for WaitConstant {
     fn pick(&self, now: Instant, standings: &Standings<'_>) -> Pick {
-        let end = standings.started + self.0;
-        if now < end { Pick::Wait(Some(end)) } else { choose(standings.first_direct().or(standings.relay())) }
+        if now.duration_since(standings.started) >= self.0 {
+            choose(standings.first_direct().or(standings.relay()))
+        } else {
+            Pick::Wait(standings.started.checked_add(self.0))
+        }
     }
 }
 

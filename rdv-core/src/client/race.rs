@@ -76,6 +76,8 @@ impl Race {
         for addr in peer.iter().copied() {
             let fate = if self.self_addrs.contains(&addr) {
                 Fate::OwnAddr
+            } else if addr.port() == 0 {
+                Fate::Failed(io::ErrorKind::InvalidInput)
             } else if !self.spaces.includes(addr.ip()) {
                 Fate::NotEnabled
             } else {

@@ -17,8 +17,9 @@ pub struct LobbyConfig {
     pub lobby_timeout: Option<Duration>,
     /// How long a pair may go without a byte in either direction, the time before CONTINUE included.
     pub idle_timeout: Option<Duration>,
-    /// Connections in the lobby, of all clients.
-    pub max_conns: usize,
+    /// Clients that may wait for their peer; one more is answered 503, unless its own peer waits. Twice as many
+    /// connections may be open, those that still ask or are being refused included.
+    pub max_waiting: usize,
     /// Connections in the lobby from one IP address (IPv6: from one /64). Behind a proxy, all are the proxy's.
     pub max_conns_per_addr: usize,
     /// Where a client's address is taken from.
@@ -31,7 +32,7 @@ impl Default for LobbyConfig {
             head_timeout: Duration::from_secs(10),
             lobby_timeout: Some(Duration::from_secs(600)),
             idle_timeout: Some(Duration::from_secs(3600)),
-            max_conns: 16 * 1024,
+            max_waiting: 16 * 1024,
             max_conns_per_addr: 1024,
             observed: Observed::default(),
         }

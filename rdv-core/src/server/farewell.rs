@@ -15,6 +15,9 @@ pub(super) struct Farewell {
     reading: bool,
     /// How much of the client's is still read.
     patience: usize,
+    /// Whether the answer is written; and whether nothing more is to be read.
+    written: bool,
+    read_enough: bool,
     pub(super) deadline: Instant,
 }
 
@@ -27,7 +30,14 @@ impl Farewell {
         out: &mut Outbox<E>,
     ) -> Self {
         out.write(conn, reject.encode());
-        Self { conn, reading, patience: DROPPED_MAX, deadline: now + FAREWELL_TIMEOUT }
+        Self {
+            conn,
+            reading,
+            patience: DROPPED_MAX,
+            written: false,
+            read_enough: false,
+            deadline: now + FAREWELL_TIMEOUT,
+        }
     }
 
     /// Whether it is over, and the connection to be closed.
@@ -35,19 +45,20 @@ impl Farewell {
         match input {
             Input::Wrote(_) => {
                 out.shutdown(self.conn);
-                if !self.reading {
+                self.written = true;
+                if !self.reading && !self.read_enough {
                     self.read_on(out);
                 }
-                false
+                self.read_enough
             }
             Input::Read(_, data) => {
                 self.reading = false;
                 self.patience = self.patience.saturating_sub(data.len());
-                let over = data.is_empty() || self.patience == 0;
-                if !over {
+                self.read_enough = data.is_empty() || self.patience == 0;
+                if !self.read_enough {
                     self.read_on(out);
                 }
-                over
+                self.read_enough && self.written
             }
             Input::Failed(..) => true,
             Input::Connected(_) | Input::Quiet(_) => false,

@@ -108,20 +108,17 @@ impl Lobby {
     pub fn handle_accept(&mut self, now: Instant, remote: SocketAddr) -> ConnId {
         let conn = self.out.issue();
         // So many that there is no room even to say so.
-        if self.guests.len() >= self.config.max_conns + self.config.max_conns / 8 {
+        if self.guests.len() >= self.config.max_waiting.saturating_mul(2) {
             self.out.close(conn);
             return conn;
         }
         let crowded = *self.per_addr.get(&household(remote)).unwrap_or(&0) >= self.config.max_conns_per_addr;
-        let full = self.guests.len() >= self.config.max_conns;
         let reader = HeadReader::new(Request::SHORTEST);
         let first_read = reader.next_read();
         self.guests
             .insert(conn, Guest { remote, stage: Stage::Asking(reader), reading: false, deadline: None });
         *self.per_addr.entry(household(remote)).or_default() += 1;
-        if full {
-            self.reject(now, conn, Reject::Full);
-        } else if crowded {
+        if crowded {
             self.reject(now, conn, Reject::FullForAddr);
         } else {
             self.set_deadline(conn, Some(now + self.config.head_timeout));
@@ -238,13 +235,17 @@ impl Lobby {
         if let Some(guest) = self.guests.get_mut(&conn) {
             guest.stage = Stage::Seated { role, token: token.clone(), self_addrs, observed };
         }
-        self.set_deadline(conn, self.config.lobby_timeout.map(|timeout| now + timeout));
+        self.set_deadline(conn, self.config.lobby_timeout.and_then(|timeout| now.checked_add(timeout)));
         self.seat(now, conn, role, token);
     }
 
     /// Finds a place for a client: at a table of its own, or at its peer's.
     fn seat(&mut self, now: Instant, conn: ConnId, role: Role, token: Token) {
+        let count = self.tables.len();
         let Some(table) = self.tables.get_mut(&token) else {
+            if count >= self.config.max_waiting {
+                return self.reject(now, conn, Reject::Full);
+            }
             self.tables.insert(token, Table { waiting: conn, arriving: None });
             return self.read(conn, WATCH);
         };

@@ -79,7 +79,7 @@ pub enum RelayEvent {
 pub struct Splice {
     /// The dialer's connection.
     pub dialer: ConnId,
-    /// The accepter's. A read of one byte may be under way on it; what it brings comes first of all.
+    /// The accepter's connection.
     pub accepter: ConnId,
     /// What the accepter said before it was time.
     pub early: Early,
@@ -168,7 +168,7 @@ impl Relay {
             early: Early::default(),
             started: now,
             idle_timeout,
-            idle_at: idle_timeout.map(|timeout| now + timeout),
+            idle_at: idle_timeout.and_then(|timeout| now.checked_add(timeout)),
             traffic: Traffic::default(),
         }
     }
@@ -307,7 +307,7 @@ impl Relay {
     }
 
     fn be_active(&mut self, now: Instant) {
-        self.idle_at = self.idle_timeout.map(|timeout| now + timeout);
+        self.idle_at = self.idle_timeout.and_then(|timeout| now.checked_add(timeout));
     }
 
     fn side_mut(&mut self, role: Role) -> &mut Side {

@@ -44,7 +44,13 @@ fn lists(headers: &http::HeaderMap, name: http::HeaderName, token: &str) -> bool
 
 /// Text that came from a stranger, bounded and with nothing in it that a terminal or a log would act on.
 fn printable(text: &str, max_chars: usize) -> String {
-    let mut shown: String = text.chars().take(max_chars).flat_map(char::escape_debug).collect();
+    let mut shown = String::new();
+    for char in text.chars().take(max_chars) {
+        match char {
+            '\'' | '"' | '\\' => shown.push(char),
+            _ => shown.extend(char.escape_debug()),
+        }
+    }
     if text.chars().nth(max_chars).is_some() {
         shown.push('…');
     }

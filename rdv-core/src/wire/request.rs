@@ -152,7 +152,9 @@ pub(super) fn header_map(fields: &[httparse::Header<'_>]) -> Option<HeaderMap> {
 fn token_of(target: &str) -> Result<Vec<u8>, Reject> {
     let path = match target.split_once("://") {
         // Absolute form, RFC 9112 section 3.2.2: the authority does not matter here.
-        Some(("http" | "https", rest)) => &rest[rest.find('/').unwrap_or(rest.len())..],
+        Some((scheme, rest)) if ["http", "https"].iter().any(|it| scheme.eq_ignore_ascii_case(it)) => {
+            &rest[rest.find('/').unwrap_or(rest.len())..]
+        }
         _ if target.starts_with('/') => target,
         _ => return Err(Reject::Malformed("the request target must be a path, such as /token".into())),
     };

@@ -1,0 +1,66 @@
+use super::super::{HeaderError, Headers, Request, Role};
+use crate::addr::SelfAddrs;
+use crate::token::Token;
+
+#[test]
+fn added_headers_are_sent_in_order_behind_our_own() {
+    let mut headers = Headers::default();
+    headers.add("Authorization", "Bearer 7f3a").unwrap();
+    headers.add_line("X-Note:  several: colons, and spaces  ").unwrap();
+    headers.add("x-note", "again").unwrap();
+    headers.add("X-Empty", "").unwrap();
+    let selfs: SelfAddrs = "[::1]:5, 10.0.0.1:5".parse().unwrap();
+    let url = "http://h:1/rdv".parse().unwrap();
+    let head = Request::encode(Role::Accept, &url, &Token::new("tok").unwrap(), &selfs, &headers);
+    assert_eq!(
+        head,
+        "ACCEPT /rdv/tok HTTP/1.1\r\nHost: h:1\r\nConnection: upgrade\r\nUpgrade: rdv/1\r\n\
+         Rdv-Self-Addrs: 10.0.0.1:5, [::1]:5\r\nauthorization: Bearer 7f3a\r\nx-note: several: colons, and spaces\r\n\
+         x-note: again\r\nx-empty: \r\n\r\n"
+    );
+    let request = Request::parse(&head).unwrap();
+    assert_eq!(request.headers["authorization"], "Bearer 7f3a");
+    assert_eq!((request.role, request.self_addrs), (Role::Accept, selfs));
+}
+
+#[test]
+fn headers_of_the_protocol_are_reserved() {
+    let reserved = [
+        "Host",
+        "connection",
+        "UPGRADE",
+        "Rdv-Self-Addrs",
+        "Content-Length",
+        "Transfer-Encoding",
+        "rdv-self-addrs",
+    ];
+    for name in reserved {
+        let err = Headers::default().add(name, "x").unwrap_err();
+        assert!(matches!(err, HeaderError::Reserved(_)), "{name}: {err}");
+    }
+}
+
+#[test]
+fn nothing_can_be_smuggled_into_the_request() {
+    let mut headers = Headers::default();
+    for value in ["a\r\nHost: evil", "a\nb", "a\rb", "a\0b", "\x7f"] {
+        let err = headers.add("X-Note", value).unwrap_err();
+        assert!(matches!(err, HeaderError::BadValue(_)), "{value:?}: {err}");
+    }
+    for name in ["", "X Note", "X-Note:", "X\r\nHost", "å", "X\0"] {
+        let err = headers.add(name, "v").unwrap_err();
+        assert!(matches!(err, HeaderError::BadName(_)), "{name:?}: {err}");
+    }
+    assert_eq!(headers.add_line("no colon"), Err(HeaderError::NoColon("no colon".into())));
+    assert_eq!(headers.iter().count(), 0);
+}
+
+#[test]
+fn values_may_be_secrets() {
+    let mut headers = Headers::default();
+    headers.add("Authorization", "sesame").unwrap();
+    let shown = format!("{headers:?}");
+    assert!(shown.contains("authorization") && !shown.contains("sesame"), "{shown}");
+    let err = headers.add("Authorization", "sesame\n").unwrap_err().to_string();
+    assert!(!err.contains("sesame"), "{err}");
+}
