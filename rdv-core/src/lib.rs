@@ -57,6 +57,9 @@ mod server;
 mod token;
 mod wire;
 
+#[cfg(test)]
+mod tests;
+
 pub use addr::{AddrList, AddrListError, AddrSpace, AddrSpaces, AddrSpacesError, PeerAddrs, SelfAddrs};
 pub use client::{
     Attempt, CandidateReport, Config, ConnectError, Connector, Event, Failure, Fate, HelloFault, Meta,

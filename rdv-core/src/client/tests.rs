@@ -1,5 +1,4 @@
 mod accepter;
-mod bench;
 mod dialer;
 mod handshake;
 mod pick;
@@ -10,13 +9,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use self::bench::{Bench, Effect, Machine, State, beginning};
 use super::{
     Attempt, CandidateReport, Config, ConnectError, Connector, Event, Failure, Fate, PickFirst, Picker,
     Route, Selected,
 };
 use crate::addr::AddrSpaces;
 use crate::io::{ConnId, Input, Output};
+use crate::tests::bench::{Bench, Effect, Machine, State, beginning};
 use crate::wire::Role;
 
 const SERVER: &str = "192.0.2.1:80";

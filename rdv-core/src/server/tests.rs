@@ -1,6 +1,3 @@
-#[allow(clippy::duplicate_mod, reason = "client and server are tested on the same bench")]
-#[path = "../client/tests/bench.rs"]
-mod bench;
 mod farewell;
 mod limits;
 mod lobby;
@@ -11,11 +8,11 @@ mod splice;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use self::bench::{Bench, Effect, Machine, State, beginning};
 use super::{
     Lobby, LobbyConfig, LobbyEvent, Matched, Reason, Relay, RelayEnd, RelayEvent, RelayReport, Splice,
 };
 use crate::io::{ConnId, Input, Output};
+use crate::tests::bench::{Bench, Effect, Machine, State, beginning};
 use crate::wire::{Reject, Role};
 
 impl Machine for Lobby {

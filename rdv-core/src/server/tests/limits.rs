@@ -1,7 +1,5 @@
 //! How many may come, from where, and until when.
 
-use std::io::ErrorKind;
-
 use http::HeaderName;
 
 use super::*;

@@ -1,6 +1,5 @@
 //! A driver for tests, with the network in the test's hands. It sees all that a machine says, and fails at the
 //! first breach of the driver's contract.
-#![allow(dead_code, reason = "client and server tests share this file, and each uses its part of it")]
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,0 +1,3 @@
+//! What the tests of the machines share.
+
+pub(crate) mod bench;
