@@ -24,6 +24,9 @@ pub struct LobbyConfig {
     pub max_conns_per_addr: usize,
     /// Where a client's address is taken from.
     pub observed: Observed,
+    /// Whether to keep the headers of waiting clients for [`Relay::request`](super::Relay::request). That is
+    /// up to 16 KiB for each; by default they are dropped.
+    pub keep_headers: bool,
 }
 
 impl Default for LobbyConfig {
@@ -35,6 +38,7 @@ impl Default for LobbyConfig {
             max_waiting: 16 * 1024,
             max_conns_per_addr: 1024,
             observed: Observed::default(),
+            keep_headers: false,
         }
     }
 }

@@ -5,12 +5,13 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::time::Instant;
 
+use http::HeaderMap;
 use log::debug;
 
 use super::LobbyConfig;
 use super::farewell::Farewell;
 use super::relay::{Relay, Side};
-use crate::addr::{SelfAddrs, unmapped};
+use crate::addr::unmapped;
 use crate::io::{ConnId, Input, Outbox, Output};
 use crate::token::Token;
 use crate::wire::{HeadError, HeadReader, Reject, Request, Role};
@@ -42,7 +43,7 @@ struct Guest {
 #[derive(Debug)]
 enum Stage {
     Asking(HeadReader),
-    Seated { role: Role, token: Token, self_addrs: SelfAddrs, observed: SocketAddr },
+    Seated { request: Request, observed: SocketAddr },
     Leaving(Farewell),
 }
 
@@ -162,8 +163,8 @@ impl Lobby {
                 }
             },
             (Stage::Seated { .. }, Input::Read(..)) => self.reject(now, conn, Reject::NotIdle),
-            (Stage::Seated { token, .. }, Input::Quiet(_)) => {
-                let token = token.clone();
+            (Stage::Seated { request, .. }, Input::Quiet(_)) => {
+                let token = request.token.clone();
                 self.confirmed(now, conn, &token);
             }
             (
@@ -222,7 +223,7 @@ impl Lobby {
         if self.closed {
             return self.reject(now, conn, Reject::Closed);
         }
-        let request = match Request::parse(reader.head()) {
+        let mut request = match Request::parse(reader.head()) {
             Ok(request) => request,
             Err(reject) => return self.reject(now, conn, reject),
         };
@@ -230,10 +231,13 @@ impl Lobby {
             Ok(observed) => observed,
             Err(header) => return self.reject(now, conn, Reject::NoObservedAddr(header)),
         };
-        let Request { role, token, self_addrs, .. } = request;
+        if !self.config.keep_headers {
+            request.headers = HeaderMap::new();
+        }
+        let (role, token) = (request.role, request.token.clone());
         debug!("joined: {role} {token} from {observed}");
         if let Some(guest) = self.guests.get_mut(&conn) {
-            guest.stage = Stage::Seated { role, token: token.clone(), self_addrs, observed };
+            guest.stage = Stage::Seated { request, observed };
         }
         self.set_deadline(conn, self.config.lobby_timeout.and_then(|timeout| now.checked_add(timeout)));
         self.seat(now, conn, role, token);
@@ -280,7 +284,7 @@ impl Lobby {
         let (Some(one), Some(two)) = (self.take_side(one), self.take_side(two)) else {
             return;
         };
-        let (dialer, accepter) = match one.role {
+        let (dialer, accepter) = match one.request.role {
             Role::Dial => (one, two),
             Role::Accept => (two, one),
         };
@@ -293,15 +297,9 @@ impl Lobby {
     fn take_side(&mut self, conn: ConnId) -> Option<Side> {
         let guest = self.forget(conn)?;
         match guest.stage {
-            Stage::Seated { role, token, self_addrs, observed } => Some(Side {
-                conn,
-                role,
-                token,
-                self_addrs,
-                observed,
-                reading: guest.reading,
-                answered: false,
-            }),
+            Stage::Seated { request, observed } => {
+                Some(Side { conn, request, observed, reading: guest.reading, answered: false })
+            }
             Stage::Asking(_) | Stage::Leaving(_) => None,
         }
     }
@@ -331,10 +329,10 @@ impl Lobby {
 
     /// Leaves its table; a client that had come for it waits there now.
     fn rise(&mut self, conn: ConnId) {
-        let Some(Guest { stage: Stage::Seated { token, .. }, .. }) = self.guests.get(&conn) else {
+        let Some(Guest { stage: Stage::Seated { request, .. }, .. }) = self.guests.get(&conn) else {
             return;
         };
-        let token = token.clone();
+        let token = request.token.clone();
         let Some(table) = self.tables.get_mut(&token) else {
             return;
         };
@@ -390,7 +388,7 @@ impl Lobby {
 
 fn role_of(guests: &BTreeMap<ConnId, Guest>, conn: ConnId) -> Option<Role> {
     match guests.get(&conn)?.stage {
-        Stage::Seated { role, .. } => Some(role),
+        Stage::Seated { ref request, .. } => Some(request.role),
         Stage::Asking(_) | Stage::Leaving(_) => None,
     }
 }

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::addr::{PeerAddrs, SelfAddrs};
+use super::farewell::Farewell;
+use crate::addr::PeerAddrs;
 use crate::io::{ConnId, Input, Outbox, Output};
 use crate::token::Token;
-use crate::wire::{Command, LineReader, Role, switching_protocols};
+use crate::wire::{Command, LineReader, Reject, Request, Role, switching_protocols};
 
 /// The machine of one pair. It comes from the [`Lobby`](super::Lobby), and ends with [`RelayEvent::Finished`].
 ///
@@ -22,6 +23,8 @@ pub struct Relay {
     accepter: Side,
     out: Outbox<RelayEvent>,
     state: State,
+    /// Whether nothing of `out` has been handed out yet.
+    fresh: bool,
     early: Early,
     started: Instant,
     idle_timeout: Option<Duration>,
@@ -33,9 +36,7 @@ pub struct Relay {
 #[derive(Debug)]
 pub(super) struct Side {
     pub(super) conn: ConnId,
-    pub(super) role: Role,
-    pub(super) token: Token,
-    pub(super) self_addrs: SelfAddrs,
+    pub(super) request: Request,
     pub(super) observed: SocketAddr,
     /// Whether the lobby's read of one byte is still under way.
     pub(super) reading: bool,
@@ -55,6 +56,8 @@ enum State {
     Stopping,
     /// The driver copies.
     Spliced,
+    /// Both are being told that they are not to meet.
+    Rejected([Option<Farewell>; 2]),
     Ended,
 }
 
@@ -142,6 +145,8 @@ pub enum RelayEnd {
     NoCommand,
     /// A connection failed.
     Broken(Role, io::ErrorKind),
+    /// The application did not want it.
+    Rejected,
     /// No byte came for the idle timeout.
     Idle,
     /// The server shut down.
@@ -152,7 +157,7 @@ impl Relay {
     pub(super) fn new(now: Instant, dialer: Side, accepter: Side, idle_timeout: Option<Duration>) -> Self {
         let mut out = Outbox::new();
         let answer = |to: &Side, of: &Side| {
-            switching_protocols(to.observed, &PeerAddrs::of(&of.self_addrs, of.observed))
+            switching_protocols(to.observed, &PeerAddrs::of(&of.request.self_addrs, of.observed))
         };
         out.write(dialer.conn, answer(&dialer, &accepter));
         out.write(accepter.conn, answer(&accepter, &dialer));
@@ -165,12 +170,39 @@ impl Relay {
             accepter,
             out,
             state: State::Commanded(reader),
+            fresh: true,
             early: Early::default(),
             started: now,
             idle_timeout,
             idle_at: idle_timeout.and_then(|timeout| now.checked_add(timeout)),
             traffic: Traffic::default(),
         }
+    }
+
+    /// What a client asked: its token, its addresses and, if the lobby is told to keep them, its headers.
+    pub fn request(&self, role: Role) -> &Request {
+        &self.side(role).request
+    }
+
+    /// A client's observed address.
+    pub fn observed(&self, role: Role) -> SocketAddr {
+        self.side(role).observed
+    }
+
+    /// Sends both clients away instead of introducing them; for the application to decide, before the first
+    /// output is polled. Returns whether it was in time: later on, the relay goes on.
+    pub fn reject(&mut self, now: Instant, reject: &Reject) -> bool {
+        if self.fresh {
+            self.out = Outbox::new();
+            let Self { dialer, accepter, out, .. } = self;
+            let farewells = [dialer, accepter].map(|side| {
+                let farewell = Farewell::say(now, side.conn, side.reading, reject, out);
+                self.idle_at = Some(farewell.deadline);
+                Some(farewell)
+            });
+            self.state = State::Rejected(farewells);
+        }
+        self.fresh
     }
 
     /// Takes the answer to an intent.
@@ -182,6 +214,15 @@ impl Relay {
         };
         match (&mut self.state, role, input) {
             (State::Spliced | State::Ended, _, _) => {}
+            (State::Rejected(farewells), _, input) => {
+                let farewell = &mut farewells[role as usize];
+                if farewell.as_mut().is_some_and(|farewell| farewell.handle_input(input, &mut self.out)) {
+                    *farewell = None;
+                }
+                if farewells.iter().all(Option::is_none) {
+                    self.finish(now, RelayEnd::Rejected);
+                }
+            }
             (_, _, Input::Failed(_, kind)) => self.finish(now, RelayEnd::Broken(role, kind)),
             (State::Commanded(_), Role::Dial, Input::Read(_, [])) => self.finish(now, RelayEnd::NoCommand),
             (State::Commanded(reader), Role::Dial, Input::Read(_, data)) => match reader.push(data) {
@@ -248,7 +289,8 @@ impl Relay {
     /// Takes note of the time. Harmless when nothing is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.idle_at.is_some_and(|at| at <= now) {
-            self.finish(now, RelayEnd::Idle);
+            let rejected = matches!(self.state, State::Rejected(_));
+            self.finish(now, if rejected { RelayEnd::Rejected } else { RelayEnd::Idle });
         }
     }
 
@@ -259,6 +301,7 @@ impl Relay {
 
     /// The next thing to do or to know.
     pub fn poll_output(&mut self) -> Output<RelayEvent> {
+        self.fresh = false;
         let Self { out, idle_at, .. } = self;
         out.poll(|| *idle_at)
     }
@@ -284,7 +327,7 @@ impl Relay {
     fn finish(&mut self, now: Instant, end: RelayEnd) {
         let cut_short = match std::mem::replace(&mut self.state, State::Ended) {
             State::Ended => return,
-            State::Commanded(_) => false,
+            State::Commanded(_) | State::Rejected(_) => false,
             // From CONTINUE on, the dialer takes what it gets for the peer's.
             State::Continuing { .. } | State::Stopping | State::Spliced => end != RelayEnd::Relayed,
         };
@@ -297,7 +340,7 @@ impl Relay {
         }
         self.idle_at = None;
         self.out.event(RelayEvent::Finished(Box::new(RelayReport {
-            token: self.dialer.token.clone(),
+            token: self.dialer.request.token.clone(),
             dialer: self.dialer.observed,
             accepter: self.accepter.observed,
             end,
@@ -308,6 +351,13 @@ impl Relay {
 
     fn be_active(&mut self, now: Instant) {
         self.idle_at = self.idle_timeout.and_then(|timeout| now.checked_add(timeout));
+    }
+
+    fn side(&self, role: Role) -> &Side {
+        match role {
+            Role::Dial => &self.dialer,
+            Role::Accept => &self.accepter,
+        }
     }
 
     fn side_mut(&mut self, role: Role) -> &mut Side {
@@ -326,6 +376,7 @@ impl fmt::Display for RelayEnd {
             RelayEnd::NoCommand => f.write_str("the dialer left without choosing"),
             RelayEnd::Broken(Role::Dial, kind) => write!(f, "the dialer's connection failed: {kind}"),
             RelayEnd::Broken(Role::Accept, kind) => write!(f, "the accepter's connection failed: {kind}"),
+            RelayEnd::Rejected => f.write_str("rejected by the application"),
             RelayEnd::Idle => f.write_str("idle for too long"),
             RelayEnd::ShutDown => f.write_str("the server shut down"),
         }

@@ -107,8 +107,14 @@ impl Bench<Lobby> {
 
     /// The relay of the last pair, on its own bench.
     fn matched(&mut self) -> Pair {
+        self.matched_and(|_, _| {})
+    }
+
+    /// The application has a look at the pair before it is served.
+    fn matched_and(&mut self, look: impl FnOnce(&mut Relay, Instant)) -> Pair {
         let Some(LobbyEvent::Matched(matched)) = self.events.pop() else { panic!("no pair was found") };
-        let Matched { relay, dialer, accepter } = *matched;
+        let Matched { mut relay, dialer, accepter } = *matched;
+        look(&mut relay, self.now);
         let mut relay = Bench::new(self.now, relay);
         for conn in [dialer, accepter] {
             relay.wires.insert(conn, self.given.remove(&conn).unwrap());

@@ -56,6 +56,8 @@ pub enum Reject {
     ShuttingDown,
     /// The server has shut down, the client came later.
     Closed,
+    /// The application's own verdict on a pair.
+    Application(StatusCode, String),
 }
 
 impl Reject {
@@ -112,6 +114,7 @@ impl Reject {
             Reject::FullForAddr => (StatusCode::TOO_MANY_REQUESTS, "full-for-addr"),
             Reject::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, "shutting-down"),
             Reject::Closed => (StatusCode::SERVICE_UNAVAILABLE, "closed"),
+            Reject::Application(status, _) => (*status, "application"),
         }
     }
 }
@@ -142,6 +145,7 @@ impl fmt::Display for Reject {
             Reject::FullForAddr => f.write_str("too many conns from this address"),
             Reject::ShuttingDown => f.write_str("rdv server shutting down, try again"),
             Reject::Closed => f.write_str("rdv is closed"),
+            Reject::Application(_, reason) => f.write_str(reason),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::io::ErrorKind;
 
+use http::StatusCode;
+
 use super::*;
 
 /// What a dialer says, and what comes of it: the bytes left for the accepter, or how the pair ends.
@@ -266,4 +268,34 @@ fn inputs_of_others_are_ignored() {
     pair.relay.machine.handle_input(pair.relay.now, Input::Failed(stranger, ErrorKind::BrokenPipe));
     pair.relay.settle();
     assert!(pair.relay.events.is_empty());
+}
+
+#[test]
+fn an_application_may_keep_a_pair_apart() {
+    let mut lobby = Bench::open(LobbyConfig { keep_headers: true, ..LobbyConfig::default() });
+    for role in [Role::Dial, Role::Accept] {
+        let conn = lobby.client();
+        lobby.says(conn, request(role, "tok").replace("Host", &format!("Cookie: {role}\r\nHost")));
+    }
+    let reason = Reject::Application(StatusCode::PAYMENT_REQUIRED, "both of you owe us".into());
+    let mut pair = lobby.matched_and(|relay, now| {
+        assert_eq!(relay.request(Role::Dial).headers["cookie"], "DIAL");
+        assert_eq!(relay.request(Role::Accept).headers["cookie"], "ACCEPT");
+        assert!(relay.reject(now, &reason));
+    });
+    for conn in [pair.dialer, pair.accepter] {
+        let answer = String::from_utf8_lossy(pair.relay.written(conn)).into_owned();
+        assert!(answer.starts_with("HTTP/1.1 402 Payment Required\r\n"), "{answer}");
+        assert!(answer.ends_with("\r\n\r\nboth of you owe us"), "{answer}");
+    }
+    assert!(!pair.relay.machine.reject(pair.relay.now, &reason), "too late, or twice");
+    pair.relay.fins(pair.dialer);
+    pair.relay.wait(1_000);
+    assert_eq!(pair.finished().end, RelayEnd::Rejected);
+}
+
+#[test]
+fn headers_are_dropped_unless_they_are_wanted() {
+    let pair = Pair::of(Role::Dial, LobbyConfig::default());
+    assert!(pair.relay.machine.request(Role::Dial).headers.is_empty());
 }
