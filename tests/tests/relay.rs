@@ -208,7 +208,7 @@ fn a_reset_is_noticed_while_the_reader_is_stuck() {
         while (&dialer_tcp).write(&chunk).is_ok() {}
     });
     let deadline = Instant::now() + rdv_tests::SOON;
-    let mut peeked = vec![0; 64 * 1024];
+    let mut peeked = vec![0; 16 * 1024];
     while accepter.tcp().peek(&mut peeked).unwrap() < peeked.len() {
         assert!(Instant::now() < deadline, "no bytes come");
     }

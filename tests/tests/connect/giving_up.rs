@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use rdv_blocking::{Canceller, Error};
 use rdv_core::{ConnectError, Phase, Role, Token, WaitForP2p};
-use rdv_tests::QUIET;
 use rdv_tests::attempt::{Attempt, client};
 use rdv_tests::fake::{BlackHole, Fake};
 use rdv_tests::server::TestServer;
+use rdv_tests::{QUIET, soon};
 
 use crate::{direct, relayed};
 
@@ -56,19 +56,22 @@ fn an_attempt_can_be_cancelled_in_every_phase() {
 #[test]
 fn one_canceller_ends_many_attempts() {
     let server = Fake::start();
-    let (url, token) = (server.url(), "tok".parse::<Token>().unwrap());
     let canceller = Canceller::new();
-    thread::scope(|scope| {
-        let start = |_| scope.spawn(|| relayed().connect_until(Role::Dial, &url, &token, &canceller));
-        let attempts: Vec<_> = (0..8).map(start).collect();
-        let asked: Vec<_> = (0..8).map(|_| server.asked()).collect();
-        canceller.cancel();
-        for attempt in attempts {
-            let result = attempt.join().unwrap();
-            assert!(matches!(result, Err(Error::Cancelled)), "{result:?}");
-        }
-        asked.into_iter().for_each(|mut asked| asked.conn.expect_closed());
-    });
+    let start = |_| {
+        let (url, watched) = (server.url(), canceller.clone());
+        thread::spawn(move || {
+            let token: Token = "tok".parse().unwrap();
+            relayed().connect_until(Role::Dial, &url, &token, &watched)
+        })
+    };
+    let attempts: Vec<_> = (0..8).map(start).collect();
+    let asked: Vec<_> = (0..8).map(|_| server.asked()).collect();
+    canceller.cancel();
+    for attempt in attempts {
+        let result = soon("a cancelled attempt", move || attempt.join().unwrap());
+        assert!(matches!(result, Err(Error::Cancelled)), "{result:?}");
+    }
+    asked.into_iter().for_each(|mut asked| asked.conn.expect_closed());
 }
 
 #[test]
