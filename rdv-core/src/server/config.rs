@@ -16,6 +16,7 @@ pub struct LobbyConfig {
     /// How long a client may wait for its peer; it is answered 408 after that. `None`: as long as it likes.
     pub lobby_timeout: Option<Duration>,
     /// How long a pair may go without a byte in either direction, the time before CONTINUE included.
+    /// Counted from the last look at the byte counters, so it may take up to twice as long.
     pub idle_timeout: Option<Duration>,
     /// Clients that may wait for their peer; one more is answered 503, unless its own peer waits. Twice as many
     /// connections may be open, those that still ask or are being refused included.

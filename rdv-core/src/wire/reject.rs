@@ -75,13 +75,13 @@ impl Reject {
     pub(crate) fn encode(&self) -> Bytes {
         let status = self.status();
         let body = self.to_string();
-        // RFC 9110 section 15.5.22: a 426 names the protocol that is asked for.
-        let upgrade = match status {
-            StatusCode::UPGRADE_REQUIRED => format!("Upgrade: {PROTOCOL}\r\n"),
-            _ => String::new(),
+        // RFC 9110 sections 7.8 and 15.5.22: a 426 names the protocol that is asked for.
+        let (also, upgrade) = match status {
+            StatusCode::UPGRADE_REQUIRED => (", upgrade", format!("Upgrade: {PROTOCOL}\r\n")),
+            _ => ("", String::new()),
         };
         format!(
-            "HTTP/1.1 {} {}\r\nConnection: close\r\nContent-Length: {}\r\nContent-Type: text/plain; charset=utf-8\r\n\
+            "HTTP/1.1 {} {}\r\nConnection: close{also}\r\nContent-Length: {}\r\nContent-Type: text/plain; charset=utf-8\r\n\
              Rdv-Error: {}\r\n{upgrade}X-Content-Type-Options: nosniff\r\n\r\n{body}",
             status.as_str(),
             status.canonical_reason().unwrap_or_default(),
