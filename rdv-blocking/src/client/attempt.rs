@@ -139,7 +139,7 @@ impl Sockets {
         canceller: &Canceller,
     ) -> Result<Vec<SocketAddr>, Error> {
         let failed = |source| Error::Resolve { host: url.host().to_owned(), source };
-        let deadline = client.config.timeout.map(|timeout| started + timeout);
+        let deadline = client.config.timeout.and_then(|timeout| started.checked_add(timeout));
         let mut resolving = Resolving::begin(url.host(), url.port(), waker).map_err(Error::Socket)?;
         loop {
             if canceller.is_cancelled() {
