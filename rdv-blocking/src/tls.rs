@@ -3,9 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
 
 use crate::Error;
 
@@ -16,32 +14,5 @@ use crate::Error;
 /// # Errors
 /// [`Error::Tls`] if the file can't be read or has no certificate, or if there is no authority at all.
 pub fn client_config(extra_ca_pem: Option<&Path>) -> Result<Arc<ClientConfig>, Error> {
-    let mut roots = RootCertStore::empty();
-    let native = rustls_native_certs::load_native_certs();
-    roots.add_parsable_certificates(native.certs);
-    if let Some(path) = extra_ca_pem {
-        let unusable = |why: String| Error::Tls(format!("cannot use the CA file {}: {why}", path.display()));
-        let certs = CertificateDer::pem_file_iter(path).map_err(|err| unusable(err.to_string()))?;
-        let before = roots.len();
-        for cert in certs {
-            let cert = cert.map_err(|err| unusable(err.to_string()))?;
-            roots.add(cert).map_err(|err| unusable(err.to_string()))?;
-        }
-        if roots.len() == before {
-            return Err(unusable("it has no certificate in PEM form".to_owned()));
-        }
-    }
-    if roots.is_empty() {
-        let why = native.errors.first().map(|err| format!(" ({err})")).unwrap_or_default();
-        return Err(Error::Tls(format!(
-            "this machine has no certificate authorities{why}: install them, or give a CA file"
-        )));
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|err| Error::Tls(err.to_string()))?;
-    let mut config = config.with_root_certificates(roots).with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+    rdv_socket::tls::client_config(extra_ca_pem).map_err(|err| Error::Tls(err.to_string()))
 }

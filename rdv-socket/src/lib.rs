@@ -64,6 +64,8 @@ mod listen;
 mod listen_addr;
 mod port;
 mod stream;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 #[cfg(test)]
 mod test_util;
@@ -72,4 +74,7 @@ pub use addrs::local_addrs;
 pub use listen::listen;
 pub use listen_addr::{ListenAddr, ParseListenAddrError};
 pub use port::SharedPort;
-pub use stream::{accept, connect_finished, reset, reset_on_drop, set_stream_options};
+pub use stream::{
+    accept, connect_finished, is_about_one, read_now, reset, reset_on_drop, set_stream_options,
+    try_stream_options,
+};

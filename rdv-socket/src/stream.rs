@@ -1,6 +1,6 @@
 //! Streams: how they begin, what is set on them, and how they end in error.
 
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
@@ -17,15 +17,24 @@ use crate::errno;
 /// # Errors
 /// - [`WouldBlock`](ErrorKind::WouldBlock): nobody is waiting (the listeners of this crate are
 ///   non-blocking);
-/// - [`ConnectionAborted`](ErrorKind::ConnectionAborted),
-///   [`ConnectionReset`](ErrorKind::ConnectionReset): that one connection is gone, go on with the
-///   next;
+/// - one that [is about one connection](is_about_one): it is gone, go on with the next;
 /// - file descriptors have run out: the listener stays readable, so pause before the next call.
 pub fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
     let (stream, from) = listener.accept()?;
     stream.set_nonblocking(true)?;
     try_stream_options(&stream);
     Ok((stream, unmapped(from)))
+}
+
+/// Whether an error of accepting is one connection's, so that the next may be fine.
+pub fn is_about_one(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionAborted
+            | ErrorKind::ConnectionReset
+            | ErrorKind::Interrupted
+            | ErrorKind::TimedOut
+    )
 }
 
 /// Whether a connection that was [started](crate::SharedPort::connect) stands: to be asked when its
@@ -52,6 +61,18 @@ where
     }
 }
 
+/// Reads what has come by now, past what a runtime remembers of the socket's readiness: that may be older
+/// than the bytes. The stream must be non-blocking.
+///
+/// # Errors
+/// [`WouldBlock`](ErrorKind::WouldBlock) if nothing has come; else the system's.
+pub fn read_now<'a, S>(stream: &'a S, buf: &mut [u8]) -> io::Result<usize>
+where
+    SockRef<'a>: From<&'a S>,
+{
+    (&*SockRef::from(stream)).read(buf)
+}
+
 /// Sets what every stream of rdv has: TCP_NODELAY, and keepalive with its first probe after 30 s,
 /// one every 10 s from then on, and the end after 3 without an answer. Where a system has no such
 /// intervals, its own apply.
@@ -62,9 +83,13 @@ where
 /// # Errors
 /// The system's. macOS reports [`InvalidInput`](ErrorKind::InvalidInput) for a stream that the peer
 /// has reset already.
-pub fn set_stream_options(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    SockRef::from(stream).set_tcp_keepalive(&KEEPALIVE)
+pub fn set_stream_options<'a, S>(stream: &'a S) -> io::Result<()>
+where
+    SockRef<'a>: From<&'a S>,
+{
+    let socket = SockRef::from(stream);
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_keepalive(&KEEPALIVE)
 }
 
 /// Closes a stream with a reset (RST) instead of an orderly end (FIN), so that what the peer has
@@ -82,13 +107,19 @@ pub fn reset(stream: TcpStream) {
 ///
 /// # Errors
 /// The system's.
-pub fn reset_on_drop(stream: &TcpStream) -> io::Result<()> {
+pub fn reset_on_drop<'a, S>(stream: &'a S) -> io::Result<()>
+where
+    SockRef<'a>: From<&'a S>,
+{
     SockRef::from(stream).set_linger(Some(Duration::ZERO))
 }
 
-/// Sets the options as far as possible: a stream without them is better than none, and one that has
-/// failed by now reports that when it is read.
-pub(crate) fn try_stream_options(stream: &TcpStream) {
+/// [Sets the options](set_stream_options) as far as possible: a stream without them is better than none, and
+/// one that has failed by now reports that when it is read. For those whose runtime accepts connections itself.
+pub fn try_stream_options<'a, S>(stream: &'a S)
+where
+    SockRef<'a>: From<&'a S>,
+{
     if let Err(error) = set_stream_options(stream) {
         log::debug!("stream options not set: {error}");
     }

@@ -118,7 +118,7 @@ impl Front {
                 match rdv_socket::accept(&self.listeners[i].1) {
                     Ok((stream, remote)) => self.welcome(stream, remote),
                     Err(err) if err.kind() == ErrorKind::WouldBlock => break,
-                    Err(err) if is_about_one(&err) => {}
+                    Err(err) if rdv_socket::is_about_one(&err) => {}
                     Err(err) => {
                         log::warn!(target: "server", "cannot accept connections, pausing: {err}");
                         self.accept_again = Some(Instant::now() + ACCEPT_PAUSE);
@@ -143,17 +143,6 @@ impl Front {
         self.workers[self.next_worker].serve(Pair { relay, sockets });
         self.next_worker = (self.next_worker + 1) % self.workers.len();
     }
-}
-
-/// Whether an error of accept is one connection's, and the next may be fine.
-fn is_about_one(err: &io::Error) -> bool {
-    matches!(
-        err.kind(),
-        ErrorKind::ConnectionAborted
-            | ErrorKind::ConnectionReset
-            | ErrorKind::Interrupted
-            | ErrorKind::TimedOut
-    )
 }
 
 pub(super) const WAKER: Token = Token(usize::MAX);

@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use mio::{Events, Poll, Token, Waker};
-use rdv_core::{ConnId, Output, Relay, RelayEnd, RelayEvent, RelayReport};
+use rdv_core::{ConnId, Output, Relay, RelayEvent, RelayReport};
 
 use super::copy::{Copy, Pumped};
 use crate::driver::{Driver, Socket};
@@ -261,25 +261,9 @@ impl Shift {
 }
 
 fn log_end(report: &RelayReport) {
-    let RelayReport { token, traffic, .. } = report;
-    let ms = report.duration.as_millis();
-    if let RelayEnd::Direct(_) = report.end {
-        log::info!(target: "server", "peers connected directly token={token} dur={ms}ms");
-    } else {
-        log::info!(
-            target: "server",
-            "relay ended token={token} dial_bytes={} accept_bytes={} dur={ms}ms end={:?}",
-            traffic.to_accepter,
-            traffic.to_dialer,
-            report.end.to_string(),
-        );
-    }
-    log::debug!(
-        "pair token={token} dialer={} accepter={} end={:?}",
-        report.dialer,
-        report.accepter,
-        report.end
-    );
+    log::info!(target: "server", "{report}");
+    let RelayReport { token, dialer, accepter, end, .. } = report;
+    log::debug!("pair token={token} dialer={dialer} accepter={accepter} end={end:?}");
 }
 
 const WAKER: Token = Token(usize::MAX);

@@ -368,6 +368,24 @@ impl Relay {
     }
 }
 
+/// The line that a server logs for a pair. The token is shortened.
+impl fmt::Display for RelayReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { token, traffic, .. } = self;
+        let ms = self.duration.as_millis();
+        if let RelayEnd::Direct(_) = self.end {
+            return write!(f, "peers connected directly token={token} dur={ms}ms");
+        }
+        write!(
+            f,
+            "relay ended token={token} dial_bytes={} accept_bytes={} dur={ms}ms end={:?}",
+            traffic.to_accepter,
+            traffic.to_dialer,
+            self.end.to_string(),
+        )
+    }
+}
+
 impl fmt::Display for RelayEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

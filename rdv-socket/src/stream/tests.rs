@@ -134,3 +134,23 @@ fn end_of(stream: &mut TcpStream) -> Result<(), ErrorKind> {
     });
     outcome.map(|len| assert_eq!(len, 0)).map_err(|error| error.kind())
 }
+
+#[test]
+fn read_now_takes_what_has_come() {
+    let (mut ours, theirs) = stream_pair();
+    let mut buf = [0; 8];
+    assert_eq!(read_now(&theirs, &mut buf).unwrap_err().kind(), ErrorKind::WouldBlock);
+    ours.write_all(b"ab").unwrap();
+    assert_eq!(wait_for("a byte", || read_now(&theirs, &mut buf[..1]).map(Some)), 1);
+    assert_eq!(read_now(&theirs, &mut buf[1..]).unwrap(), 1);
+    assert_eq!(&buf[..2], b"ab");
+    drop(ours);
+    assert_eq!(wait_for("the end", || read_now(&theirs, &mut buf).map(Some)), 0);
+}
+
+#[test]
+fn running_out_of_descriptors_is_not_about_one_connection() {
+    assert!(is_about_one(&ErrorKind::ConnectionAborted.into()));
+    #[cfg(unix)]
+    assert!(!is_about_one(&io::Error::from_raw_os_error(24))); // EMFILE
+}
