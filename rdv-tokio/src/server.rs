@@ -1,0 +1,76 @@
+//! The server: one future for the lobby, and a task for each pair.
+
+mod copy;
+mod front;
+mod pair;
+
+use std::io;
+
+use rdv_core::LobbyConfig;
+use rdv_socket::ListenAddr;
+use tokio::net::TcpListener;
+
+use self::front::Front;
+
+/// What an operator decides.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct ServerConfig {
+    /// The protocol's limits and timeouts.
+    pub lobby: LobbyConfig,
+}
+
+/// A server, to be run on listeners of the application's choice.
+///
+/// A client that waits for its peer costs no task, buffer or timer: the lobby is the one future that
+/// [`serve`](Self::serve) returns. Each pair of clients is a task of its own.
+#[derive(Clone, Debug, Default)]
+pub struct Server {
+    config: ServerConfig,
+}
+
+impl Server {
+    /// A server that does not serve yet.
+    pub fn new(config: ServerConfig) -> Self {
+        Self { config }
+    }
+
+    /// Listens on an address, for [`serve_all`](Self::serve_all): `:8080` is port 8080 in both families, and port
+    /// 0 a free one.
+    ///
+    /// # Errors
+    /// The system's, such as [`AddrInUse`](io::ErrorKind::AddrInUse).
+    pub async fn bind(addr: &ListenAddr) -> io::Result<Vec<TcpListener>> {
+        let addr = addr.clone();
+        // It may have to look up a name.
+        let listeners = tokio::task::spawn_blocking(move || rdv_socket::listen(&addr, BACKLOG)).await??;
+        listeners.into_iter().map(TcpListener::from_std).collect()
+    }
+
+    /// Serves until `shutdown` resolves, and the last connection is closed.
+    ///
+    /// Then the server listens no more, clients that wait are answered 503 and get two seconds to read that, and
+    /// relays are cut off with an RST. If the future is dropped instead, all is closed without an answer; relays
+    /// are cut off with an RST then too, by their tasks' end.
+    ///
+    /// # Errors
+    /// None at present. No client's doing ends a server.
+    pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+        self.serve_all(vec![listener], shutdown).await
+    }
+
+    /// [Serves](Self::serve) on several listeners.
+    ///
+    /// # Errors
+    /// See [`serve`](Self::serve).
+    pub async fn serve_all(
+        self,
+        listeners: Vec<TcpListener>,
+        shutdown: impl Future<Output = ()>,
+    ) -> io::Result<()> {
+        Front::new(listeners, self.config.lobby).run(shutdown).await;
+        Ok(())
+    }
+}
+
+const BACKLOG: i32 = 1024;

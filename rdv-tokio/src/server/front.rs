@@ -1,0 +1,134 @@
+//! The front's loop: accepts connections, drives the [`Lobby`], and starts a task for each pair.
+
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use rdv_core::{Lobby, LobbyConfig, LobbyEvent, Matched, Output};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+use super::pair::Pair;
+use crate::driver::{Driver, Socket, Stream, Timer, now};
+
+pub(super) struct Front {
+    driver: Driver,
+    timer: Timer,
+    lobby: Lobby,
+    listeners: Vec<TcpListener>,
+    accepted: Vec<(TcpStream, SocketAddr)>,
+    /// Accepting failed: file descriptors have run out, say. It goes on then.
+    accept_again: Option<Instant>,
+    pairs: JoinSet<()>,
+}
+
+impl Front {
+    pub(super) fn new(listeners: Vec<TcpListener>, config: LobbyConfig) -> Self {
+        Self {
+            driver: Driver::default(),
+            timer: Timer::default(),
+            lobby: Lobby::new(config),
+            listeners,
+            accepted: Vec::new(),
+            accept_again: None,
+            pairs: JoinSet::new(),
+        }
+    }
+
+    pub(super) async fn run(mut self, shutdown: impl Future<Output = ()>) {
+        let mut shutdown = pin!(shutdown);
+        while !self.turn(shutdown.as_mut()).await {}
+        log::info!(target: "server", "shutting down waiting={}", self.lobby.waiting());
+        self.listeners.clear();
+        self.accept_again = None;
+        self.pairs.abort_all();
+        self.lobby.close(now());
+        let mut patience = pin!(tokio::time::sleep(FAREWELL));
+        while !self.lobby.is_empty() && !self.turn(patience.as_mut()).await {}
+        self.pairs.shutdown().await;
+    }
+
+    /// Has the lobby do what it wants, then waits for something to happen. Whether `end` has come.
+    async fn turn(&mut self, mut end: Pin<&mut impl Future<Output = ()>>) -> bool {
+        let deadline = loop {
+            match self.lobby.poll_output() {
+                Output::Intent(intent) => self.driver.perform(intent),
+                Output::Event(LobbyEvent::Matched(matched)) => self.start(*matched),
+                Output::Event(_) => {}
+                Output::Wait(deadline) => break deadline,
+            }
+        };
+        let deadline = [deadline, self.accept_again].into_iter().flatten().min();
+        let ended = poll_fn(|cx| {
+            let ended = end.as_mut().poll(cx).is_ready();
+            let answered = self.driver.poll(cx).is_ready();
+            let accepted = self.poll_accept(cx).is_ready();
+            let late = self.timer.poll(cx, deadline).is_ready();
+            self.poll_pairs(cx);
+            if ended || answered || accepted || late { Poll::Ready(ended) } else { Poll::Pending }
+        })
+        .await;
+        while let Some(answer) = self.driver.next_answer() {
+            self.lobby.handle_input(now(), answer.input());
+        }
+        for (stream, remote) in std::mem::take(&mut self.accepted) {
+            let conn = self.lobby.handle_accept(now(), remote);
+            self.driver.add(conn, Ok(Socket::connected(Stream::Plain(stream))));
+        }
+        self.lobby.handle_timeout(now());
+        ended
+    }
+
+    /// Takes in those that have come, but for a pause after a failure. Ready if there is anything to be done.
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.accept_again.is_some_and(|at| now() < at) {
+            return Poll::Pending;
+        }
+        self.accept_again = None;
+        for listener in &self.listeners {
+            // Whoever is left in the queue after a batch is fetched at the next turn.
+            for _ in 0..ACCEPT_BATCH {
+                match listener.poll_accept(cx) {
+                    Poll::Pending => break,
+                    Poll::Ready(Ok((stream, remote))) => {
+                        rdv_socket::try_stream_options(&stream);
+                        self.accepted.push((stream, remote));
+                    }
+                    Poll::Ready(Err(err)) if rdv_socket::is_about_one(&err) => {}
+                    Poll::Ready(Err(err)) => {
+                        log::warn!(target: "server", "cannot accept connections, pausing: {err}");
+                        self.accept_again = Some(now() + ACCEPT_PAUSE);
+                        return Poll::Ready(());
+                    }
+                }
+            }
+        }
+        if self.accepted.is_empty() { Poll::Pending } else { Poll::Ready(()) }
+    }
+
+    fn start(&mut self, matched: Matched) {
+        let Matched { relay, dialer, accepter, .. } = matched;
+        let sockets = [dialer, accepter].map(|conn| (conn, self.driver.remove(conn)));
+        self.pairs.spawn(Pair::new(relay, sockets).run());
+    }
+
+    /// Forgets the pairs that are history.
+    fn poll_pairs(&mut self, cx: &mut Context<'_>) {
+        while let Poll::Ready(Some(result)) = self.pairs.poll_join_next(cx) {
+            if let Err(err) = result
+                && err.is_panic()
+            {
+                log::error!(target: "server", "a relay has panicked: {err}");
+            }
+        }
+    }
+}
+
+/// After accepting has failed for want of resources.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Connections that are taken in before others get their turn.
+const ACCEPT_BATCH: usize = 256;
+/// For clients to read why they are sent away.
+const FAREWELL: Duration = Duration::from_secs(2);

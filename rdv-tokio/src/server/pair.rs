@@ -1,0 +1,91 @@
+//! A pair's loop: drives its [`Relay`], and copies its bytes.
+
+use std::future::poll_fn;
+use std::io::ErrorKind;
+use std::ops::ControlFlow;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use rdv_core::{ConnId, Output, Relay, RelayEvent, RelayReport};
+
+use super::copy::Copy;
+use crate::driver::{Driver, Socket, Timer, now};
+
+/// Two clients that found each other. Dropping it shuts their relay down, which cuts off what is relayed.
+pub(super) struct Pair {
+    relay: Relay,
+    driver: Driver,
+    timer: Timer,
+    copy: Option<Copy>,
+}
+
+impl Pair {
+    /// A socket that is missing has been closed.
+    pub(super) fn new(relay: Relay, sockets: [(ConnId, Option<Socket>); 2]) -> Self {
+        let mut driver = Driver::default();
+        for (conn, socket) in sockets {
+            driver.add(conn, socket.ok_or_else(|| ErrorKind::NotConnected.into()));
+        }
+        Self { relay, driver, timer: Timer::default(), copy: None }
+    }
+
+    pub(super) async fn run(mut self) {
+        while let ControlFlow::Continue(deadline) = self.drain() {
+            poll_fn(|cx| self.poll(cx, deadline)).await;
+        }
+    }
+
+    /// Has the relay do what it wants. Goes on with its deadline, unless it is history.
+    fn drain(&mut self) -> ControlFlow<(), Option<Instant>> {
+        loop {
+            match self.relay.poll_output() {
+                Output::Intent(intent) => self.driver.perform(intent),
+                Output::Event(RelayEvent::Splice(splice)) => self.copy = Some(Copy::new(splice)),
+                Output::Event(RelayEvent::Finished(report)) => {
+                    log_end(&report);
+                    return ControlFlow::Break(());
+                }
+                Output::Event(_) => {}
+                Output::Wait(deadline) => return ControlFlow::Continue(deadline),
+            }
+        }
+    }
+
+    /// Waits for something to happen, and tells the relay of it.
+    fn poll(&mut self, cx: &mut Context<'_>, deadline: Option<Instant>) -> Poll<()> {
+        let happened = match &mut self.copy {
+            None => self.driver.poll(cx).is_ready(),
+            Some(copy) => match copy.poll(cx, &mut self.driver) {
+                Poll::Ready(end) => {
+                    self.relay.handle_end(now(), copy.traffic(), end);
+                    true
+                }
+                Poll::Pending => false,
+            },
+        };
+        while let Some(answer) = self.driver.next_answer() {
+            self.relay.handle_input(now(), answer.input());
+        }
+        let late = self.timer.poll(cx, deadline).is_ready();
+        if late {
+            if let Some(copy) = &self.copy {
+                self.relay.handle_traffic(now(), copy.traffic());
+            }
+            self.relay.handle_timeout(now());
+        }
+        if happened || late { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+impl Drop for Pair {
+    fn drop(&mut self) {
+        self.relay.close(now());
+        let _ = self.drain();
+    }
+}
+
+fn log_end(report: &RelayReport) {
+    log::info!(target: "server", "{report}");
+    let RelayReport { token, dialer, accepter, end, .. } = report;
+    log::debug!("pair token={token} dialer={dialer} accepter={accepter} end={end:?}");
+}
