@@ -111,13 +111,13 @@ async fn play(moment: Moment, server: &TcpListener, peer: &TcpListener) -> Vec<T
         return vec![relay, direct];
     }
     let mut direct = BufReader::new(direct);
-    direct.read_line(&mut line).await.unwrap();
+    direct.read_line(&mut String::new()).await.unwrap();
     let direct = direct.into_inner();
     if moment == Moment::Greeted {
         return vec![relay, direct];
     }
     let mut inbound = BufReader::new(TcpStream::connect(from).await.unwrap());
-    inbound.read_line(&mut line).await.unwrap();
+    inbound.read_line(&mut String::new()).await.unwrap();
     vec![relay, direct, inbound.into_inner()]
 }
 

@@ -111,7 +111,7 @@ impl Front {
     fn start(&mut self, matched: Matched) {
         let Matched { relay, dialer, accepter, .. } = matched;
         let sockets = [dialer, accepter].map(|conn| (conn, self.driver.remove(conn)));
-        self.pairs.spawn(Pair::new(relay, sockets).run());
+        self.pairs.spawn(Pair::new(relay, sockets));
     }
 
     /// Forgets the pairs that are history.

@@ -1,9 +1,9 @@
 //! A pair's loop: drives its [`Relay`], and copies its bytes.
 
-use std::future::poll_fn;
 use std::io::ErrorKind;
 use std::ops::ControlFlow;
-use std::task::{Context, Poll};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use rdv_core::{ConnId, Output, Relay, RelayEvent, RelayReport};
@@ -11,7 +11,8 @@ use rdv_core::{ConnId, Output, Relay, RelayEvent, RelayReport};
 use super::copy::Copy;
 use crate::driver::{Driver, Socket, Timer, now};
 
-/// Two clients that found each other. Dropping it shuts their relay down, which cuts off what is relayed.
+/// Two clients that found each other: a future that ends with their relay. Dropping it shuts the relay down, which
+/// cuts off what is relayed.
 pub(super) struct Pair {
     relay: Relay,
     driver: Driver,
@@ -27,12 +28,6 @@ impl Pair {
             driver.add(conn, socket.ok_or_else(|| ErrorKind::NotConnected.into()));
         }
         Self { relay, driver, timer: Timer::default(), copy: None }
-    }
-
-    pub(super) async fn run(mut self) {
-        while let ControlFlow::Continue(deadline) = self.drain() {
-            poll_fn(|cx| self.poll(cx, deadline)).await;
-        }
     }
 
     /// Has the relay do what it wants. Goes on with its deadline, unless it is history.
@@ -52,7 +47,7 @@ impl Pair {
     }
 
     /// Waits for something to happen, and tells the relay of it.
-    fn poll(&mut self, cx: &mut Context<'_>, deadline: Option<Instant>) -> Poll<()> {
+    fn poll_turn(&mut self, cx: &mut Context<'_>, deadline: Option<Instant>) -> Poll<()> {
         let happened = match &mut self.copy {
             None => self.driver.poll(cx).is_ready(),
             Some(copy) => match copy.poll(cx, &mut self.driver) {
@@ -74,6 +69,17 @@ impl Pair {
             self.relay.handle_timeout(now());
         }
         if happened || late { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+impl Future for Pair {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        while let ControlFlow::Continue(deadline) = self.drain() {
+            ready!(self.poll_turn(cx, deadline));
+        }
+        Poll::Ready(())
     }
 }
 

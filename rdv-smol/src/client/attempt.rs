@@ -1,0 +1,148 @@
+//! The client's loop: drives a [`Connector`] to its end.
+
+use std::future::poll_fn;
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use async_io::Async;
+use rdv_core::{
+    Attempt, ConnId, Connector, Event, Intent, Output, Role, SelfAddrs, ServerUrl, Target, Token,
+};
+use rdv_socket::SharedPort;
+
+use super::resolve::resolve;
+use super::secure::Secure;
+use super::{Client, Conn, Error};
+use crate::driver::{Answer, Driver, Socket, Stream, Timer, poll_accept};
+
+pub(super) async fn run(client: &Client, role: Role, url: &ServerUrl, token: &Token) -> Result<Conn, Error> {
+    let started = Instant::now();
+    let deadline = client.config.timeout.map(|timeout| started + timeout);
+    let secure = Secure::new(client, url).await?;
+    let server_addrs = resolve(url, deadline).await?;
+    let mut sockets = Sockets::open(secure).map_err(Error::Socket)?;
+    let attempt = Attempt {
+        role,
+        url: url.clone(),
+        token: token.clone(),
+        server_addrs,
+        self_addrs: sockets.self_addrs(client).map_err(Error::Socket)?,
+        seed: fastrand::u64(..),
+    };
+    let mut connector = Connector::new(started, Instant::now(), &attempt, client.config.clone());
+    loop {
+        match connector.poll_output() {
+            Output::Intent(Intent::Connect { conn, remote, to }) => sockets.connect(conn, remote, to),
+            Output::Intent(intent) => sockets.driver.perform(intent),
+            Output::Event(Event::Selected(selected)) => {
+                let stream = sockets.driver.remove(selected.conn).map(Socket::into_stream);
+                let stream = stream.ok_or_else(|| Error::Socket(ErrorKind::NotConnected.into()))?;
+                return Ok(Conn::new(*selected, stream));
+            }
+            Output::Event(Event::Failed(failure)) => {
+                return Err(Error::Connect { failure, cause: sockets.server_error });
+            }
+            Output::Event(_) => {}
+            Output::Wait(deadline) => {
+                sockets.wait(deadline).await;
+                while let Some(answer) = sockets.driver.next_answer() {
+                    connector.handle_input(Instant::now(), answer.input());
+                    sockets.keep_error(answer);
+                }
+                for (stream, remote) in std::mem::take(&mut sockets.accepted) {
+                    let conn = connector.handle_accept(Instant::now(), remote);
+                    sockets.driver.add(conn, Ok(Socket::connected(Stream::Plain(stream))));
+                }
+                connector.handle_timeout(Instant::now());
+            }
+        }
+    }
+}
+
+/// The shared port and everything that hangs on it.
+struct Sockets {
+    driver: Driver,
+    timer: Timer,
+    port: SharedPort,
+    /// Those of the port, once more.
+    listeners: Vec<Async<TcpListener>>,
+    accepted: Vec<(Async<TcpStream>, SocketAddr)>,
+    secure: Option<Secure>,
+    to_server: Vec<ConnId>,
+    server_error: Option<io::Error>,
+}
+
+impl Sockets {
+    fn open(secure: Option<Secure>) -> io::Result<Self> {
+        let port = SharedPort::bind()?;
+        let listeners = port.listeners().map(|listener| Async::new_nonblocking(listener.try_clone()?));
+        Ok(Self {
+            driver: Driver::default(),
+            timer: Timer::default(),
+            listeners: listeners.collect::<io::Result<_>>()?,
+            port,
+            accepted: Vec::new(),
+            secure,
+            to_server: Vec::new(),
+            server_error: None,
+        })
+    }
+
+    /// This machine's addresses, less those of a family that the port does not have.
+    fn self_addrs(&self, client: &Client) -> io::Result<SelfAddrs> {
+        let mut ips = rdv_socket::local_addrs()?;
+        ips.retain(|ip| if ip.is_ipv4() { self.port.has_ipv4() } else { self.port.has_ipv6() });
+        Ok(SelfAddrs::select(ips, self.port.port(), client.config.spaces))
+    }
+
+    fn connect(&mut self, conn: ConnId, remote: SocketAddr, to: Target) {
+        if to == Target::Server {
+            self.to_server.push(conn);
+        }
+        let tcp = self.port.connect(remote).and_then(Async::new_nonblocking);
+        let stream = tcp.map(|tcp| match (to, &self.secure) {
+            (Target::Server, Some(secure)) => secure.wrap(tcp),
+            (Target::Server, None) | (Target::Peer, _) => Stream::Plain(tcp),
+        });
+        self.driver.add(conn, stream.map(Socket::connecting));
+    }
+
+    /// Remembers what is wrong with the server if a kind of error does not tell: TLS has much to say.
+    fn keep_error(&mut self, answer: Answer) {
+        if self.to_server.contains(&answer.conn) {
+            let error = answer.into_error().filter(|err| err.raw_os_error().is_none());
+            self.server_error = error.or(self.server_error.take());
+        }
+    }
+
+    /// Waits for answers, for connections that come in, or for the deadline.
+    async fn wait(&mut self, deadline: Option<Instant>) {
+        poll_fn(|cx| {
+            let answered = self.driver.poll(cx).is_ready();
+            let accepted = self.poll_accept(cx).is_ready();
+            let late = self.timer.poll(cx, deadline).is_ready();
+            if answered || accepted || late { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+
+    /// Takes in all that have come. One that can't be accepted is not worth an attempt's end.
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        for listener in &self.listeners {
+            while let Poll::Ready(result) = poll_accept(listener, cx) {
+                match result {
+                    Ok(accepted) => self.accepted.push(accepted),
+                    Err(err) => {
+                        log::debug!("cannot accept a connection: {err}");
+                        if !rdv_socket::is_about_one(&err) {
+                            break;
+                        }
+                    }
+                }
+            }
+        }
+        if self.accepted.is_empty() { Poll::Pending } else { Poll::Ready(()) }
+    }
+}
