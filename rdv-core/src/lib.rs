@@ -3,7 +3,7 @@
 //!
 //! There is no socket, clock, thread or chance in here. A machine says what it wants done, a driver does it on
 //! whatever runtime there is, and time and a seed come in as values. The same inputs give the same outputs.
-//! Programs use one of the drivers: `rdv-blocking` is for threads.
+//! Programs use one of the drivers: `rdv-blocking` is for threads, `rdv-tokio` and `rdv-smol` are for async runtimes.
 //!
 //! | machine | what it decides | ends with |
 //! | --- | --- | --- |

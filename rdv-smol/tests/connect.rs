@@ -182,6 +182,19 @@ fn overall_timeout() {
 }
 
 #[test]
+fn a_timeout_without_end() {
+    smol::block_on(async {
+        let server = TestServer::start("127.0.0.1").await;
+        for timeout in [Duration::MAX, Duration::from_secs(1 << 40)] {
+            let mut client = client("loopback4");
+            client.config.timeout = Some(timeout);
+            common::pair(&client, &format!("http://localhost:{}", server.addr.port()).parse().unwrap()).await;
+        }
+        server.stop().await;
+    });
+}
+
+#[test]
 fn a_hundred_attempts_at_once() {
     smol::block_on(async {
         let server = TestServer::start("127.0.0.1").await;

@@ -161,6 +161,17 @@ async fn overall_timeout() {
     server.stop().await;
 }
 
+#[tokio::test]
+async fn a_timeout_without_end() {
+    let server = TestServer::start("127.0.0.1").await;
+    for timeout in [Duration::MAX, Duration::from_secs(1 << 40)] {
+        let mut client = client("loopback4");
+        client.config.timeout = Some(timeout);
+        common::pair(&client, &format!("http://localhost:{}", server.addr.port()).parse().unwrap()).await;
+    }
+    server.stop().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_hour_of_paused_time_is_short() {
     let started = tokio::time::Instant::now();

@@ -19,7 +19,7 @@ use crate::driver::{Answer, Driver, Socket, Stream, Timer, now};
 
 pub(super) async fn run(client: &Client, role: Role, url: &ServerUrl, token: &Token) -> Result<Conn, Error> {
     let started = now();
-    let deadline = client.config.timeout.map(|timeout| started + timeout);
+    let deadline = client.config.timeout.and_then(|timeout| started.checked_add(timeout));
     let secure = Secure::new(client, url).await?;
     let server_addrs = resolve(url, deadline).await?;
     let mut sockets = Sockets::open(secure).map_err(Error::Socket)?;
