@@ -53,6 +53,8 @@ impl Server {
     /// relays are cut off with an RST. If the future is dropped instead, all is closed without an answer; relays
     /// are cut off with an RST then too, by their tasks' end.
     ///
+    /// On a runtime of many threads, spawn it: `block_on`, and so the body of `main`, is not where tokio is fast.
+    ///
     /// # Errors
     /// None at present. No client's doing ends a server.
     pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> io::Result<()> {
