@@ -1,6 +1,7 @@
 //! Completions by mio: carries out the core's intents on non-blocking sockets, and queues the answers.
 
 mod stream;
+mod tls;
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind};

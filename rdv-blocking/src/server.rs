@@ -6,7 +6,7 @@ mod worker;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -24,6 +24,8 @@ pub struct ServerConfig {
     pub lobby: LobbyConfig,
     /// Threads that relay; 0, the default, is one for each core.
     pub workers: usize,
+    /// The certificate, for a server that speaks TLS: see [`tls::server_config`](crate::tls::server_config).
+    pub tls: Option<Arc<rustls::ServerConfig>>,
 }
 
 /// A server whose sockets listen, and that serves once it [runs](Self::run).
@@ -40,6 +42,7 @@ pub struct Server {
 pub struct ServerHandle {
     stop: Arc<AtomicBool>,
     waker: Arc<Waker>,
+    tls: Arc<Mutex<Option<Arc<rustls::ServerConfig>>>>,
 }
 
 impl Server {
@@ -51,7 +54,8 @@ impl Server {
         let listeners = rdv_socket::listen(addr, BACKLOG)?;
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), front::WAKER)?);
-        let handle = ServerHandle { stop: Arc::new(AtomicBool::new(false)), waker };
+        let tls = Arc::new(Mutex::new(config.tls.clone()));
+        let handle = ServerHandle { stop: Arc::default(), waker, tls };
         Ok(Server { listeners, config, poll, handle })
     }
 
@@ -75,7 +79,7 @@ impl Server {
             0 => thread::available_parallelism().map_or(1, usize::from),
             workers => workers,
         };
-        Front::new(listeners, config.lobby, poll, workers)?.run(&handle)
+        Front::new(listeners, config.lobby, poll, workers, handle)?.run()
     }
 }
 
@@ -87,6 +91,16 @@ impl ServerHandle {
         if let Err(err) = self.waker.wake() {
             log::warn!("cannot wake the server to shut it down: {err}");
         }
+    }
+
+    /// Has the connections that come from now on use another certificate, a renewed one for instance. A server
+    /// that was bound without TLS begins to speak it.
+    pub fn set_tls(&self, tls: Arc<rustls::ServerConfig>) {
+        *self.tls.lock().unwrap_or_else(PoisonError::into_inner) = Some(tls);
+    }
+
+    fn tls(&self) -> Option<Arc<rustls::ServerConfig>> {
+        self.tls.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn is_shut_down(&self) -> bool {

@@ -1,13 +1,14 @@
-//! TLS to the server: the configuration that most programs want. With the feature `tls` alone.
+//! TLS between client and server: the configurations that most programs want. With the feature `tls` alone.
 
 use std::error::Error;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::pki_types::CertificateDer;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 /// Trusts the platform's certificate authorities, and those of a PEM file beside them.
 ///
@@ -38,16 +39,45 @@ pub fn client_config(extra_ca_pem: Option<&Path>) -> Result<Arc<ClientConfig>, C
             "this machine has no certificate authorities{why}: install them, or give a CA file"
         )));
     }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
+    let config = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(|err| ConfigError(err.to_string()))?;
     let mut config = config.with_root_certificates(roots).with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = http1();
     Ok(Arc::new(config))
 }
 
-/// Why there is no [configuration](client_config). Its message says what to do.
+/// A server's certificate, with the chain that leads to it, and its private key, each from a PEM file.
+///
+/// # Errors
+/// If a file can't be read or has nothing of the kind, or if key and certificate don't belong together.
+pub fn server_config(cert_pem: &Path, key_pem: &Path) -> Result<Arc<ServerConfig>, ConfigError> {
+    let unusable = |path: &Path, why: String| ConfigError(format!("cannot use {}: {why}", path.display()));
+    let certs = CertificateDer::pem_file_iter(cert_pem)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|err| unusable(cert_pem, err.to_string()))?;
+    if certs.is_empty() {
+        return Err(unusable(cert_pem, "it has no certificate in PEM form".to_owned()));
+    }
+    let key = PrivateKeyDer::from_pem_file(key_pem).map_err(|err| unusable(key_pem, err.to_string()))?;
+    let config = ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(|err| ConfigError(err.to_string()))?;
+    let config = config.with_no_client_auth().with_single_cert(certs, key);
+    let mut config = config.map_err(|err| unusable(cert_pem, err.to_string()))?;
+    config.alpn_protocols = http1();
+    Ok(Arc::new(config))
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+fn http1() -> Vec<Vec<u8>> {
+    vec![b"http/1.1".to_vec()]
+}
+
+/// Why there is no configuration. Its message says what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError(String);
 

@@ -35,10 +35,7 @@ impl Conn {
     pub(super) fn new(selected: Selected, stream: Stream) -> io::Result<Self> {
         let io = match stream {
             Stream::Plain(tcp) => Io::Plain(tcp.into()),
-            Stream::Tls(tls) => {
-                let (session, tcp) = tls.into_parts();
-                Io::Tls(Box::new(TlsStream::new(session, tcp.into())))
-            }
+            Stream::Tls(tls) => Io::Tls(Box::new(TlsStream::new(tls.session, tls.tcp.into()))),
         };
         let conn = Self {
             io,

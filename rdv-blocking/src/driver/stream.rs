@@ -1,19 +1,21 @@
-//! A non-blocking stream: plain, or TLS to the server.
+//! A non-blocking stream: plain, or TLS between client and server.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::sync::Arc;
 
 use mio::event::Source;
 use mio::net::TcpStream;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, StreamOwned};
+use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection};
+
+use super::tls::Tls;
 
 /// Plain, or TLS whose handshake is part of connecting.
 #[derive(Debug)]
 pub(crate) enum Stream {
     Plain(TcpStream),
-    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+    Tls(Box<Tls>),
 }
 
 impl Stream {
@@ -21,13 +23,20 @@ impl Stream {
         Stream::Plain(TcpStream::from_std(tcp))
     }
 
+    /// TLS to a server.
     pub(crate) fn tls(
         tcp: std::net::TcpStream,
         config: Arc<ClientConfig>,
         server: ServerName<'static>,
     ) -> io::Result<Self> {
-        let session = ClientConnection::new(config, server).map_err(io::Error::other)?;
-        Ok(Stream::Tls(Box::new(StreamOwned::new(session, TcpStream::from_std(tcp)))))
+        let session = ClientConnection::new(config, server).map_err(io::Error::other)?.into();
+        Ok(Stream::Tls(Box::new(Tls { session, tcp: TcpStream::from_std(tcp) })))
+    }
+
+    /// TLS from a client.
+    pub(crate) fn tls_accepted(tcp: std::net::TcpStream, config: Arc<ServerConfig>) -> io::Result<Self> {
+        let session = ServerConnection::new(config).map_err(io::Error::other)?.into();
+        Ok(Stream::Tls(Box::new(Tls { session, tcp: TcpStream::from_std(tcp) })))
     }
 
     /// Whether the connection stands; for TLS, whether its handshake is done too.
@@ -35,17 +44,10 @@ impl Stream {
         if !rdv_socket::connect_finished(self.tcp())? {
             return Ok(false);
         }
-        let Stream::Tls(tls) = self else {
-            return Ok(true);
-        };
-        while tls.conn.is_handshaking() {
-            match tls.conn.complete_io(&mut tls.sock) {
-                Ok(_) => {}
-                Err(err) if err.kind() == ErrorKind::WouldBlock => return Ok(false),
-                Err(err) => return Err(err),
-            }
+        match self {
+            Stream::Plain(_) => Ok(true),
+            Stream::Tls(tls) => tls.handshake(),
         }
-        Ok(true)
     }
 
     pub(crate) fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
@@ -71,8 +73,7 @@ impl Stream {
 
     pub(crate) fn shutdown_write(&mut self) -> io::Result<()> {
         if let Stream::Tls(tls) = self {
-            tls.conn.send_close_notify();
-            tls.flush()?;
+            tls.close_notify()?;
         }
         self.tcp().shutdown(Shutdown::Write)
     }
@@ -81,7 +82,7 @@ impl Stream {
     pub(crate) fn reset(self) {
         let tcp = match self {
             Stream::Plain(tcp) => tcp,
-            Stream::Tls(tls) => tls.into_parts().1,
+            Stream::Tls(tls) => tls.tcp,
         };
         rdv_socket::reset(tcp.into());
     }
@@ -93,14 +94,14 @@ impl Stream {
     pub(super) fn source(&mut self) -> &mut impl Source {
         match self {
             Stream::Plain(tcp) => tcp,
-            Stream::Tls(tls) => &mut tls.sock,
+            Stream::Tls(tls) => &mut tls.tcp,
         }
     }
 
     fn tcp(&self) -> &TcpStream {
         match self {
             Stream::Plain(tcp) => tcp,
-            Stream::Tls(tls) => &tls.sock,
+            Stream::Tls(tls) => &tls.tcp,
         }
     }
 }

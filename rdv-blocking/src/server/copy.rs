@@ -91,9 +91,11 @@ impl Direction {
             match self.state {
                 State::Open => {}
                 State::Ending => {
-                    // Whether `to` is gone already, its own direction will say.
-                    let _ = self.stream(driver, self.to)?.shutdown_write();
-                    self.state = State::Ended;
+                    match self.stream(driver, self.to)?.shutdown_write() {
+                        Err(err) if err.kind() == ErrorKind::WouldBlock => {}
+                        // If `to` is gone already, its own direction will say so.
+                        Ok(()) | Err(_) => self.state = State::Ended,
+                    }
                     return Ok(Pumped::Blocked);
                 }
                 State::Ended => return Ok(Pumped::Blocked),
@@ -131,7 +133,12 @@ impl Direction {
         }
         // A pair that is quiet holds no memory for its bytes.
         self.rest = Vec::new();
-        Ok(true)
+        // TLS may hold some of what it has taken.
+        match self.stream(driver, self.to)?.flush() {
+            Ok(()) => Ok(true),
+            Err(err) if err.kind() == ErrorKind::WouldBlock => Ok(false),
+            Err(err) => Err((self.to, err)),
+        }
     }
 
     fn stream<'a>(

@@ -16,6 +16,7 @@ pub(super) struct Front {
     lobby: Lobby,
     /// Registered with the poller, beside the same socket as the standard library has it.
     listeners: Vec<(mio::net::TcpListener, TcpListener)>,
+    handle: ServerHandle,
     workers: Vec<Worker>,
     next_worker: usize,
     /// Accepting failed: file descriptors have run out, say. It goes on then.
@@ -28,6 +29,7 @@ impl Front {
         config: LobbyConfig,
         poll: Poll,
         workers: usize,
+        handle: ServerHandle,
     ) -> io::Result<Self> {
         let driver = Driver::new(poll);
         let mut registered = Vec::new();
@@ -40,15 +42,16 @@ impl Front {
             driver,
             lobby: Lobby::new(config),
             listeners: registered,
+            handle,
             workers: (0..workers).map(|_| Worker::start()).collect::<io::Result<_>>()?,
             next_worker: 0,
             accept_again: None,
         })
     }
 
-    pub(super) fn run(mut self, handle: &ServerHandle) -> io::Result<()> {
+    pub(super) fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(1024);
-        let served = self.serve(&mut events, handle).and_then(|()| self.close(&mut events));
+        let served = self.serve(&mut events).and_then(|()| self.close(&mut events));
         for worker in &self.workers {
             worker.stop();
         }
@@ -56,8 +59,8 @@ impl Front {
         served
     }
 
-    fn serve(&mut self, events: &mut Events, handle: &ServerHandle) -> io::Result<()> {
-        while !handle.is_shut_down() {
+    fn serve(&mut self, events: &mut Events) -> io::Result<()> {
+        while !self.handle.is_shut_down() {
             let deadline = self.drain();
             self.wait(events, [deadline, self.accept_again].into_iter().flatten().min())?;
             self.accept();
@@ -134,7 +137,12 @@ impl Front {
 
     fn welcome(&mut self, stream: TcpStream, remote: SocketAddr) {
         let conn = self.lobby.handle_accept(Instant::now(), remote);
-        self.driver.add(Ok(Socket::connected(conn, Stream::plain(stream))), conn);
+        let socket = match self.handle.tls() {
+            // The lobby's patience for a head includes the handshake.
+            Some(config) => Stream::tls_accepted(stream, config).map(|tls| Socket::connecting(conn, tls)),
+            None => Ok(Socket::connected(conn, Stream::plain(stream))),
+        };
+        self.driver.add(socket, conn);
     }
 
     fn deal(&mut self, matched: Matched) {

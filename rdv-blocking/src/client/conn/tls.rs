@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rustls::ClientConnection;
+use rustls::Connection;
 
 /// A TLS session and its blocking socket.
 ///
@@ -16,7 +16,7 @@ pub(super) struct TlsStream {
     inbox: Mutex<Inbox>,
     /// Ciphertext to be written. Holding it decides the order of records on the wire.
     outbox: Mutex<Vec<u8>>,
-    session: Mutex<ClientConnection>,
+    session: Mutex<Connection>,
     tcp: TcpStream,
 }
 
@@ -28,7 +28,7 @@ struct Inbox {
 }
 
 impl TlsStream {
-    pub(super) fn new(session: ClientConnection, tcp: TcpStream) -> Self {
+    pub(super) fn new(session: Connection, tcp: TcpStream) -> Self {
         let bytes = vec![0; INBOX_LEN].into_boxed_slice();
         Self {
             inbox: Mutex::new(Inbox { bytes, start: 0, end: 0 }),
