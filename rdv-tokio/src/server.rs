@@ -18,6 +18,10 @@ use self::front::Front;
 pub struct ServerConfig {
     /// The protocol's limits and timeouts.
     pub lobby: LobbyConfig,
+    /// The certificate, for a server that speaks TLS: see [`tls::server_config`](crate::tls::server_config). One
+    /// that is renewed while the server runs is a matter of its `cert_resolver`.
+    #[cfg(feature = "tls")]
+    pub tls: Option<std::sync::Arc<rustls::ServerConfig>>,
 }
 
 /// A server, to be run on listeners of the application's choice.
@@ -70,7 +74,7 @@ impl Server {
         listeners: Vec<TcpListener>,
         shutdown: impl Future<Output = ()>,
     ) -> io::Result<()> {
-        Front::new(listeners, self.config.lobby).run(shutdown).await;
+        Front::new(listeners, self.config).run(shutdown).await;
         Ok(())
     }
 }

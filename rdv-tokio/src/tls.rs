@@ -1,4 +1,4 @@
-//! TLS to the server: the configuration that most programs want.
+//! TLS between client and server: the configurations that most programs want.
 
 use std::fmt;
 use std::io::{self, ErrorKind, IoSlice};
@@ -7,11 +7,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ServerConfig};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_rustls::{Connect, TlsConnector, client};
+use tokio_rustls::{Accept, Connect, TlsAcceptor, TlsConnector};
 
 use crate::Error;
 
@@ -26,38 +26,56 @@ pub fn client_config(extra_ca_pem: Option<&Path>) -> Result<Arc<ClientConfig>, E
     rdv_socket::tls::client_config(extra_ca_pem).map_err(|err| Error::Tls(err.to_string()))
 }
 
-/// A stream to the server, from before its handshake on.
+/// A server's certificate with its chain, and its private key, each from a PEM file.
+///
+/// # Errors
+/// [`Error::Tls`] if a file can't be read or has nothing of the kind, or if the two don't belong together.
+pub fn server_config(cert_pem: &Path, key_pem: &Path) -> Result<Arc<ServerConfig>, Error> {
+    rdv_socket::tls::server_config(cert_pem, key_pem).map_err(|err| Error::Tls(err.to_string()))
+}
+
+/// A stream between client and server, from before its handshake on.
 pub(crate) enum TlsStream {
-    Handshaking(Connect<TcpStream>),
-    Open(client::TlsStream<TcpStream>),
+    Connecting(Connect<TcpStream>),
+    Accepting(Accept<TcpStream>),
+    Open(tokio_rustls::TlsStream<TcpStream>),
 }
 
 impl TlsStream {
+    /// To a server.
     pub(crate) fn new(tcp: TcpStream, config: Arc<ClientConfig>, server: ServerName<'static>) -> Self {
-        TlsStream::Handshaking(TlsConnector::from(config).connect(server, tcp))
+        TlsStream::Connecting(TlsConnector::from(config).connect(server, tcp))
+    }
+
+    /// From a client.
+    pub(crate) fn accepted(tcp: TcpStream, config: Arc<ServerConfig>) -> Self {
+        TlsStream::Accepting(TlsAcceptor::from(config).accept(tcp))
     }
 
     /// To be called once the socket is connected.
     pub(crate) fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if let TlsStream::Handshaking(connect) = self {
-            *self = TlsStream::Open(ready!(Pin::new(connect).poll(cx))?);
-        }
+        let open = match self {
+            TlsStream::Connecting(connect) => ready!(Pin::new(connect).poll(cx))?.into(),
+            TlsStream::Accepting(accept) => ready!(Pin::new(accept).poll(cx))?.into(),
+            TlsStream::Open(_) => return Poll::Ready(Ok(())),
+        };
+        *self = TlsStream::Open(open);
         Poll::Ready(Ok(()))
     }
 
     pub(crate) fn tcp(&self) -> io::Result<&TcpStream> {
-        match self {
-            // There is none after a handshake that has failed.
-            TlsStream::Handshaking(connect) => {
-                connect.get_ref().ok_or_else(|| ErrorKind::NotConnected.into())
-            }
-            TlsStream::Open(tls) => Ok(tls.get_ref().0),
-        }
+        // There is none after a handshake that has failed.
+        let tcp = match self {
+            TlsStream::Connecting(connect) => connect.get_ref(),
+            TlsStream::Accepting(accept) => accept.get_ref(),
+            TlsStream::Open(tls) => Some(tls.get_ref().0),
+        };
+        tcp.ok_or_else(|| ErrorKind::NotConnected.into())
     }
 
-    fn open(&mut self) -> io::Result<Pin<&mut client::TlsStream<TcpStream>>> {
+    fn open(&mut self) -> io::Result<Pin<&mut tokio_rustls::TlsStream<TcpStream>>> {
         match self {
-            TlsStream::Handshaking(_) => Err(ErrorKind::NotConnected.into()),
+            TlsStream::Connecting(_) | TlsStream::Accepting(_) => Err(ErrorKind::NotConnected.into()),
             TlsStream::Open(tls) => Ok(Pin::new(tls)),
         }
     }

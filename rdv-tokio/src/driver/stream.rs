@@ -1,4 +1,4 @@
-//! A stream: plain, or TLS to the server.
+//! A stream: plain, or TLS between client and server.
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;

@@ -85,7 +85,7 @@ impl Direction {
                 State::Open => {}
                 State::Ending => {
                     // Whether `to` is gone already, its own direction will say.
-                    let _ = self.stream(driver, self.to)?.poll_shutdown(cx);
+                    let _ = ready!(self.stream(driver, self.to)?.poll_shutdown(cx));
                     self.state = State::Ended;
                     return Poll::Ready(Ok(()));
                 }
@@ -123,7 +123,8 @@ impl Direction {
         }
         // A pair that is quiet holds no memory for its bytes.
         self.rest = Vec::new();
-        Poll::Ready(Ok(()))
+        // TLS may hold some of what it has taken.
+        self.stream(driver, self.to)?.poll_flush(cx).map_err(|err| (self.to, err))
     }
 
     fn stream<'a>(

@@ -6,12 +6,15 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use rdv_core::{Lobby, LobbyConfig, LobbyEvent, Matched, Output};
+use rdv_core::{Lobby, LobbyEvent, Matched, Output};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
+use super::ServerConfig;
 use super::pair::Pair;
 use crate::driver::{Driver, Socket, Stream, Timer, now};
+#[cfg(feature = "tls")]
+use crate::tls::TlsStream;
 
 pub(super) struct Front {
     driver: Driver,
@@ -22,18 +25,22 @@ pub(super) struct Front {
     /// Accepting failed: file descriptors have run out, say. It goes on then.
     accept_again: Option<Instant>,
     pairs: JoinSet<()>,
+    #[cfg(feature = "tls")]
+    tls: Option<std::sync::Arc<rustls::ServerConfig>>,
 }
 
 impl Front {
-    pub(super) fn new(listeners: Vec<TcpListener>, config: LobbyConfig) -> Self {
+    pub(super) fn new(listeners: Vec<TcpListener>, config: ServerConfig) -> Self {
         Self {
             driver: Driver::default(),
             timer: Timer::default(),
-            lobby: Lobby::new(config),
+            lobby: Lobby::new(config.lobby),
             listeners,
             accepted: Vec::new(),
             accept_again: None,
             pairs: JoinSet::new(),
+            #[cfg(feature = "tls")]
+            tls: config.tls,
         }
     }
 
@@ -75,10 +82,20 @@ impl Front {
         }
         for (stream, remote) in std::mem::take(&mut self.accepted) {
             let conn = self.lobby.handle_accept(now(), remote);
-            self.driver.add(conn, Ok(Socket::connected(Stream::Plain(stream))));
+            self.driver.add(conn, Ok(self.secure(stream)));
         }
         self.lobby.handle_timeout(now());
         ended
+    }
+
+    /// The lobby's patience for a head includes the handshake.
+    fn secure(&self, stream: TcpStream) -> Socket {
+        #[cfg(feature = "tls")]
+        if let Some(config) = &self.tls {
+            let tls = TlsStream::accepted(stream, config.clone());
+            return Socket::connecting(Stream::Tls(Box::new(tls)));
+        }
+        Socket::connected(Stream::Plain(stream))
     }
 
     /// Takes in those that have come, but for a pause after a failure. Ready if there is anything to be done.
