@@ -1,6 +1,7 @@
 //! What the tests share: raw sockets whose every wait is bounded, a server that ends with its test, fakes of either
 //! side, and fixtures, which are dialogues in a small language of their own ([`fixture`]).
 
+pub mod adapter;
 pub mod answer;
 pub mod attempt;
 pub mod fake;

@@ -2,14 +2,15 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::thread::{self, JoinHandle};
+use std::sync::Arc;
+use std::thread;
 
-use rdv_blocking::{Server, ServerConfig, ServerHandle};
 use rdv_core::{LobbyConfig, ServerUrl};
 
+use crate::SOON;
+use crate::adapter::{Adapter, Blocking, Serving, Stop};
 use crate::answer::{expect_matched, read_told, request};
 use crate::raw::RawConn;
-use crate::soon;
 
 /// A server on free loopback ports, shut down and waited for when dropped.
 ///
@@ -17,44 +18,53 @@ use crate::soon;
 /// waits a little for clients that have something to read.
 #[derive(Debug)]
 pub struct TestServer {
-    addrs: Vec<SocketAddr>,
-    handle: ServerHandle,
-    running: Option<JoinHandle<io::Result<()>>>,
+    serving: Serving,
+    name: &'static str,
+    scheme: &'static str,
+    is_over: bool,
 }
 
 impl TestServer {
-    /// One with the default configuration.
+    /// rdv-blocking's with the default configuration.
     pub fn start() -> Self {
         Self::with(|_| {})
     }
 
-    /// One that is configured.
+    /// rdv-blocking's, configured.
     pub fn with(configure: impl FnOnce(&mut LobbyConfig)) -> Self {
         Self::on("127.0.0.1:0", configure)
     }
 
-    /// One that listens elsewhere.
+    /// rdv-blocking's, elsewhere.
+    pub fn on(listen: &str, configure: impl FnOnce(&mut LobbyConfig)) -> Self {
+        Self::of(&Blocking, listen, None, configure)
+    }
+
+    /// Any adapter's.
     ///
     /// # Panics
     /// If it can't be bound.
-    pub fn on(listen: &str, configure: impl FnOnce(&mut LobbyConfig)) -> Self {
-        let mut config = ServerConfig::default();
-        config.workers = 2;
-        configure(&mut config.lobby);
-        let server = Server::bind(&listen.parse().unwrap(), config).unwrap();
-        let (addrs, handle) = (server.local_addrs(), server.handle());
-        let running = thread::Builder::new().name("server".into()).spawn(move || server.run()).unwrap();
-        Self { addrs, handle, running: Some(running) }
+    pub fn of(
+        adapter: &dyn Adapter,
+        listen: &str,
+        tls: Option<Arc<rustls::ServerConfig>>,
+        configure: impl FnOnce(&mut LobbyConfig),
+    ) -> Self {
+        let mut lobby = LobbyConfig::default();
+        configure(&mut lobby);
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let serving = adapter.serve(&listen.parse().unwrap(), lobby, tls);
+        Self { serving, name: adapter.name(), scheme, is_over: false }
     }
 
     /// Its first address, IPv4 where it has both families.
     pub fn addr(&self) -> SocketAddr {
-        self.addrs[0]
+        self.serving.addrs[0]
     }
 
     /// All of its addresses.
     pub fn addrs(&self) -> &[SocketAddr] {
-        &self.addrs
+        &self.serving.addrs
     }
 
     /// Its URL, by its first address.
@@ -62,12 +72,12 @@ impl TestServer {
     /// # Panics
     /// Never, but for a fault in this file.
     pub fn url(&self) -> ServerUrl {
-        format!("http://{}", self.addr()).parse().unwrap()
+        format!("{}://{}", self.scheme, self.addr()).parse().unwrap()
     }
 
     /// What shuts it down.
-    pub fn handle(&self) -> ServerHandle {
-        self.handle.clone()
+    pub fn handle(&self) -> Stop {
+        self.serving.stop.clone()
     }
 
     /// Connects to it.
@@ -110,7 +120,7 @@ impl TestServer {
         settle(self.addr());
     }
 
-    /// Shuts it down, and returns what its `run` does.
+    /// Shuts it down, and returns what it does.
     #[track_caller]
     pub fn stop(mut self) -> io::Result<()> {
         self.end()
@@ -118,12 +128,13 @@ impl TestServer {
 
     #[track_caller]
     fn end(&mut self) -> io::Result<()> {
-        self.handle.shutdown();
-        match self.running.take() {
-            Some(running) => {
-                soon("a server that shuts down", move || running.join()).expect("run has panicked")
-            }
-            None => Ok(()),
+        self.serving.stop.shutdown();
+        if std::mem::replace(&mut self.is_over, true) {
+            return Ok(());
+        }
+        match self.serving.ended.recv_timeout(SOON) {
+            Ok(result) => result,
+            Err(err) => panic!("the {} server does not end within {SOON:?}, or has panicked ({err})", self.name),
         }
     }
 }
@@ -132,9 +143,9 @@ impl Drop for TestServer {
     fn drop(&mut self) {
         // A second panic would hide the first.
         if thread::panicking() {
-            self.handle.shutdown();
+            self.serving.stop.shutdown();
         } else if let Err(err) = self.end() {
-            panic!("the server has ended with an error: {err}");
+            panic!("the {} server has ended with an error: {err}", self.name);
         }
     }
 }

@@ -9,13 +9,16 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::{ServerConfig, ServerConnection};
+use rustls::{ClientConfig, RootCertStore, ServerConfig, ServerConnection};
+use socket2::SockRef;
 
 /// A certificate authority that exists as long as this value, and its certificate as a PEM file.
 #[derive(Debug)]
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
+    cert: CertificateDer<'static>,
     file: PathBuf,
 }
 
@@ -29,16 +32,29 @@ impl Authority {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let pem = params.self_signed(&key).unwrap().pem();
+        let cert = params.self_signed(&key).unwrap();
         let name = format!("rdv-ca-{}-{}.pem", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let file = std::env::temp_dir().join(name);
-        std::fs::write(&file, pem).unwrap();
-        Self { issuer: Issuer::new(params, key), file }
+        std::fs::write(&file, cert.pem()).unwrap();
+        Self { issuer: Issuer::new(params, key), cert: cert.into(), file }
     }
 
     /// The file with its certificate.
     pub fn file(&self) -> &PathBuf {
         &self.file
+    }
+
+    /// The configuration of a client that trusts this authority, and no other.
+    ///
+    /// # Panics
+    /// Never, but for a fault in this file.
+    pub fn trusted(&self) -> Arc<ClientConfig> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.cert.clone()).unwrap();
+        let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
+        let mut config = builder.unwrap().with_root_certificates(roots).with_no_client_auth();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Arc::new(config)
     }
 
     /// A server's configuration with a certificate for `name`.
@@ -50,8 +66,7 @@ impl Authority {
         let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         let cert: CertificateDer<'static> = params.signed_by(&key, &self.issuer).unwrap().into();
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
         let mut config = builder.unwrap().with_no_client_auth().with_single_cert(vec![cert], key).unwrap();
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         config
@@ -84,11 +99,11 @@ impl TlsFront {
     ///
     /// # Panics
     /// If it can't be bound.
-    pub fn start(listen: &str, config: ServerConfig, server: SocketAddr) -> Self {
+    pub fn start(listen: &str, config: impl Into<Arc<ServerConfig>>, server: SocketAddr) -> Self {
         let listener = TcpListener::bind(listen).unwrap();
         let addr = listener.local_addr().unwrap();
         listener.set_nonblocking(true).unwrap();
-        let (stop, config) = (Arc::new(AtomicBool::new(false)), Arc::new(config));
+        let (stop, config) = (Arc::new(AtomicBool::new(false)), config.into());
         let stopped = stop.clone();
         let running = thread::spawn(move || {
             while !stopped.load(Ordering::Relaxed) {
@@ -144,7 +159,7 @@ fn pass_on(
         if client_open
             && to_server.is_empty()
             && tls.wants_read()
-            && let Some(len) = if_ready(tls.read_tls(&mut client))?
+            && if_ready(tls.read_tls(&mut client))?.is_some()
         {
             idle = false;
             if let Err(err) = tls.process_new_packets() {
@@ -152,12 +167,19 @@ fn pass_on(
                 let _ = tls.write_tls(&mut client);
                 return Err(io::Error::other(err));
             }
-            client_open = len > 0;
         }
-        if let Ok(len) = tls.reader().read(&mut buffer) {
-            idle = false;
-            to_server.extend_from_slice(&buffer[..len]);
-            client_open &= len > 0;
+        match if_ready(tls.reader().read(&mut buffer)) {
+            Ok(Some(len)) if client_open => {
+                idle = false;
+                to_server.extend_from_slice(&buffer[..len]);
+                client_open = len > 0;
+            }
+            Ok(_) => {}
+            // A FIN without a close_notify: the server is not to take it for an end.
+            Err(err) => {
+                SockRef::from(&upstream).set_linger(Some(Duration::ZERO))?;
+                return Err(err);
+            }
         }
         if !to_server.is_empty()
             && let Some(len) = if_ready(upstream.write(&to_server))?
@@ -197,6 +219,10 @@ fn if_ready(result: io::Result<usize>) -> io::Result<Option<usize>> {
         Err(err) if err.kind() == ErrorKind::WouldBlock => Ok(None),
         Err(err) => Err(err),
     }
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
 }
 
 /// How long an idle loop rests.

@@ -1,0 +1,156 @@
+//! rdv-tokio, under either flavour of the runtime. One runtime of each for the whole process.
+
+use std::future::{pending, poll_fn};
+use std::io;
+use std::net::TcpStream;
+use std::pin::Pin;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::thread;
+
+use rdv_core::LobbyConfig;
+use rdv_socket::ListenAddr;
+use rdv_tokio::{Client, Conn, Error, Server, ServerConfig};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::Notify;
+
+use super::{Adapter, Failure, Io, Order, Outcome, Serving, Stop, TestConn};
+
+/// rdv-tokio.
+#[derive(Clone, Copy, Debug)]
+pub enum Tokio {
+    /// On two worker threads.
+    MultiThread,
+    /// All of it on one thread.
+    CurrentThread,
+}
+
+impl Tokio {
+    fn runtime(self) -> &'static Handle {
+        static MULTI_THREAD: LazyLock<Runtime> = LazyLock::new(|| {
+            Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("tokio: no runtime")
+        });
+        static CURRENT_THREAD: LazyLock<Handle> = LazyLock::new(|| {
+            let runtime = Builder::new_current_thread().enable_all().build().expect("tokio: no runtime");
+            let handle = runtime.handle().clone();
+            thread::spawn(move || runtime.block_on(pending::<()>()));
+            handle
+        });
+        match self {
+            Tokio::MultiThread => MULTI_THREAD.handle(),
+            Tokio::CurrentThread => &CURRENT_THREAD,
+        }
+    }
+}
+
+impl Adapter for Tokio {
+    fn name(&self) -> &'static str {
+        match self {
+            Tokio::MultiThread => "tokio",
+            Tokio::CurrentThread => "tokio (current_thread)",
+        }
+    }
+
+    fn connect(&self, order: Order, end: Sender<Outcome>) -> Box<dyn Fn() + Send> {
+        let (adapter, cancel) = (*self, Arc::new(Notify::new()));
+        let cancelled = cancel.clone();
+        adapter.runtime().spawn(async move {
+            let mut client = Client::new(order.config);
+            client.tls = order.tls;
+            // Whichever does not win is dropped by the end of the statement.
+            let outcome = tokio::select! {
+                result = client.connect(order.role, &order.url, &order.token) => {
+                    result.map(|conn| test_conn(adapter, conn)).map_err(failure)
+                }
+                () = cancelled.notified() => Err(Failure::cancelled()),
+            };
+            // Nobody listens if the test has failed meanwhile.
+            let _ = end.send(outcome);
+        });
+        Box::new(move || cancel.notify_one())
+    }
+
+    fn serve(
+        &self,
+        listen: &ListenAddr,
+        lobby: LobbyConfig,
+        tls: Option<Arc<rustls::ServerConfig>>,
+    ) -> Serving {
+        let mut config = ServerConfig::default();
+        config.lobby = lobby;
+        let listeners = self.runtime().block_on(Server::bind(listen)).expect("tokio: cannot listen");
+        let addrs = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
+        let (stop, (end, ended)) = (Arc::new(Notify::new()), channel());
+        let stopped = stop.clone();
+        self.runtime().spawn(async move {
+            let served = Server::new(config).serve_all(listeners, stopped.notified()).await;
+            // Nobody listens if the test has failed meanwhile.
+            let _ = end.send(served);
+        });
+        Serving { addrs, stop: Stop::new(move || stop.notify_one()), ended, front: None }.behind_front(tls)
+    }
+}
+
+fn test_conn(adapter: Tokio, conn: Conn) -> TestConn {
+    let (is_relay, meta, report) = (conn.is_relay(), conn.meta().clone(), conn.report().clone());
+    let (name, peer_addr) = (adapter.name(), conn.peer_addr());
+    TestConn::new(name, peer_addr, is_relay, meta, report, Arc::new(TokioIo(adapter, Mutex::new(conn))))
+}
+
+fn failure(err: Error) -> Failure {
+    Failure {
+        text: err.to_string(),
+        connect: err.connect_error().cloned(),
+        is_timeout: err.is_timeout(),
+        is_cancelled: false,
+    }
+}
+
+/// The lock is held while polling only, as in `tokio::io::split`.
+#[derive(Debug)]
+struct TokioIo(Tokio, Mutex<Conn>);
+
+impl TokioIo {
+    fn block_on<T>(
+        &self,
+        mut poll: impl FnMut(Pin<&mut Conn>, &mut Context<'_>) -> Poll<io::Result<T>>,
+    ) -> io::Result<T> {
+        self.0.runtime().block_on(poll_fn(|cx| {
+            let mut conn = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+            poll(Pin::new(&mut conn), cx)
+        }))
+    }
+}
+
+impl Io for TokioIo {
+    fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.block_on(|conn, cx| {
+            let mut buf = ReadBuf::new(buf);
+            ready!(conn.poll_read(cx, &mut buf))?;
+            Poll::Ready(Ok(buf.filled().len()))
+        })
+    }
+
+    fn write_all(&self, mut data: &[u8]) -> io::Result<()> {
+        while !data.is_empty() {
+            let written = self.block_on(|conn, cx| conn.poll_write(cx, data))?;
+            data = &data[written..];
+        }
+        self.block_on(|conn, cx| conn.poll_flush(cx))
+    }
+
+    fn finish(&self) -> io::Result<()> {
+        self.block_on(|conn, cx| conn.poll_shutdown(cx))
+    }
+
+    fn reset_on_drop(&self) -> io::Result<()> {
+        self.1.lock().unwrap_or_else(PoisonError::into_inner).reset()
+    }
+
+    fn into_tcp(self: Arc<Self>) -> Option<TcpStream> {
+        let conn = Arc::into_inner(self)?.1.into_inner().unwrap_or_else(PoisonError::into_inner);
+        conn.into_tcp().ok()?.into_std().ok()
+    }
+}
