@@ -134,7 +134,9 @@ impl TestServer {
         }
         match self.serving.ended.recv_timeout(SOON) {
             Ok(result) => result,
-            Err(err) => panic!("the {} server does not end within {SOON:?}, or has panicked ({err})", self.name),
+            Err(err) => {
+                panic!("the {} server does not end within {SOON:?}, or has panicked ({err})", self.name)
+            }
         }
     }
 }

@@ -110,8 +110,11 @@ impl TlsFront {
                 if let Ok((tcp, _)) = listener.accept() {
                     let (config, stopped) = (config.clone(), stopped.clone());
                     thread::spawn(move || {
-                        if let Err(err) = pass_on(tcp, config, server, &stopped) {
-                            eprintln!("TLS front: {err}");
+                        match pass_on(tcp, config, server, &stopped) {
+                            // Ordinary: whoever does not pick the relay just drops it.
+                            Err(err) if CUT.contains(&err.kind()) => {}
+                            Err(err) => eprintln!("TLS front: {err}"),
+                            Ok(()) => {}
                         }
                     });
                 }
@@ -224,6 +227,8 @@ fn if_ready(result: io::Result<usize>) -> io::Result<Option<usize>> {
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
+
+const CUT: [ErrorKind; 3] = [ErrorKind::ConnectionReset, ErrorKind::BrokenPipe, ErrorKind::UnexpectedEof];
 
 /// How long an idle loop rests.
 const PACE: Duration = Duration::from_millis(1);

@@ -150,7 +150,8 @@ impl TestConn {
     /// If that fails.
     #[track_caller]
     pub fn finish(&self) {
-        self.bounded("ends its stream", |io| io.finish()).unwrap_or_else(|err| self.fail("end its stream", err));
+        self.bounded("ends its stream", |io| io.finish())
+            .unwrap_or_else(|err| self.fail("end its stream", err));
     }
 
     /// Closes it by an RST.
@@ -168,11 +169,7 @@ impl TestConn {
     }
 
     #[track_caller]
-    fn bounded<T: Send + 'static>(
-        &self,
-        doing: &str,
-        act: impl FnOnce(&dyn Io) -> T + Send + 'static,
-    ) -> T {
+    fn bounded<T: Send + 'static>(&self, doing: &str, act: impl FnOnce(&dyn Io) -> T + Send + 'static) -> T {
         let io = self.io.clone();
         soon(&format!("{} {doing}", self.name), move || act(&*io))
     }
