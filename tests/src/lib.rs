@@ -4,11 +4,14 @@
 pub mod adapter;
 pub mod answer;
 pub mod attempt;
+pub mod cut;
 pub mod fake;
 pub mod fixture;
+pub mod ground;
 pub mod raw;
 pub mod script;
 pub mod server;
+pub mod step;
 pub mod tls;
 
 use std::net::{SocketAddr, TcpListener};

@@ -140,24 +140,39 @@ impl Drop for TlsFront {
     }
 }
 
-/// Copies until both directions have ended. Busy, but simple.
+/// What does not end in order on the client's side does not on the server's.
 fn pass_on(
     client: TcpStream,
     config: Arc<ServerConfig>,
     server: SocketAddr,
     stop: &AtomicBool,
 ) -> io::Result<()> {
-    let mut tls = ServerConnection::new(config).map_err(io::Error::other)?;
-    let mut upstream = TcpStream::connect(server)?;
-    let mut client = client;
+    let tls = ServerConnection::new(config).map_err(io::Error::other)?;
+    let upstream = TcpStream::connect(server)?;
     for tcp in [&client, &upstream] {
         tcp.set_nonblocking(true)?;
         tcp.set_nodelay(true)?;
     }
+    let copied = copy(tls, &client, &upstream, stop);
+    if copied.is_err() {
+        SockRef::from(&upstream).set_linger(Some(Duration::ZERO))?;
+    }
+    copied
+}
+
+/// Copies until both directions have ended. Busy, but simple.
+fn copy(
+    mut tls: ServerConnection,
+    mut client: &TcpStream,
+    mut upstream: &TcpStream,
+    stop: &AtomicBool,
+) -> io::Result<()> {
     let (mut client_open, mut server_open) = (true, true);
     let mut to_server: Vec<u8> = Vec::new();
     let mut buffer = vec![0; 64 * 1024];
-    while (client_open || server_open || tls.wants_write()) && !stop.load(Ordering::Relaxed) {
+    while (client_open || server_open || !to_server.is_empty() || tls.wants_write())
+        && !stop.load(Ordering::Relaxed)
+    {
         let mut idle = true;
         if client_open
             && to_server.is_empty()
@@ -171,18 +186,11 @@ fn pass_on(
                 return Err(io::Error::other(err));
             }
         }
-        match if_ready(tls.reader().read(&mut buffer)) {
-            Ok(Some(len)) if client_open => {
-                idle = false;
-                to_server.extend_from_slice(&buffer[..len]);
-                client_open = len > 0;
-            }
-            Ok(_) => {}
-            // A FIN without a close_notify: the server is not to take it for an end.
-            Err(err) => {
-                SockRef::from(&upstream).set_linger(Some(Duration::ZERO))?;
-                return Err(err);
-            }
+        // A FIN without a close_notify is an error here.
+        if client_open && let Some(len) = if_ready(tls.reader().read(&mut buffer))? {
+            idle = false;
+            to_server.extend_from_slice(&buffer[..len]);
+            client_open = len > 0;
         }
         if !to_server.is_empty()
             && let Some(len) = if_ready(upstream.write(&to_server))?
