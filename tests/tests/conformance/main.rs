@@ -4,4 +4,5 @@
 mod attempts;
 mod cancel;
 mod client;
+mod server;
 mod streams;
