@@ -72,7 +72,9 @@ pub use server::{
     RelayReport, Splice, Traffic,
 };
 pub use token::{Token, TokenError};
-pub use wire::{BadAnswer, HeaderError, Headers, Refusal, Reject, Request, Role, ServerUrl, UrlError};
+pub use wire::{
+    Answered, BadAnswer, HeaderError, Headers, Refusal, Reject, Request, Role, ServerUrl, UrlError,
+};
 
 /// The HTTP types that appear in this crate's API.
 pub use http;

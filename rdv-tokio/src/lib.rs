@@ -56,6 +56,11 @@
 //! `tls`, on by default: https to the server, by rustls with ring. `Client::tls` takes a configuration of your
 //! own.
 //!
+//! `http`: the server as a tower service, to be mounted in axum, hyper or whatever else speaks HTTP/1.1 with hyper:
+//! see the module `http`.
+//!
+//! `axum`: and it takes its clients' addresses from axum's `ConnectInfo`.
+//!
 //! # Who decides
 //!
 //! Nothing of the protocol is decided here. [`rdv_core`] says which sockets to open, read, write and close; this
@@ -65,9 +70,13 @@
 
 mod client;
 mod driver;
+mod handler;
+#[cfg(feature = "http")]
+pub mod http;
 mod server;
 #[cfg(feature = "tls")]
 pub mod tls;
 
 pub use client::{Client, Conn, Error};
+pub use handler::{Handler, MatchedPair, Peer, RelayStream, Relayer, Verdict};
 pub use server::{Server, ServerConfig};

@@ -3,6 +3,7 @@
 mod copy;
 mod front;
 mod pair;
+mod path;
 
 use std::io;
 
@@ -10,7 +11,8 @@ use rdv_core::LobbyConfig;
 use rdv_socket::ListenAddr;
 use tokio::net::TcpListener;
 
-use self::front::Front;
+pub(crate) use self::front::Front;
+use crate::handler::{Handler, Hook};
 
 /// What an operator decides.
 #[derive(Clone, Debug, Default)]
@@ -31,12 +33,21 @@ pub struct ServerConfig {
 #[derive(Clone, Debug, Default)]
 pub struct Server {
     config: ServerConfig,
+    handler: Hook,
 }
 
 impl Server {
     /// A server that does not serve yet.
     pub fn new(config: ServerConfig) -> Self {
-        Self { config }
+        Self { config, handler: Hook::default() }
+    }
+
+    /// Has the application look at every pair, with all headers of both requests:
+    /// [`keep_headers`](LobbyConfig::keep_headers) is switched on.
+    pub fn with_handler(mut self, handler: impl Handler) -> Self {
+        self.config.lobby.keep_headers = true;
+        self.handler = Hook(Some(std::sync::Arc::new(handler)));
+        self
     }
 
     /// Listens on an address, for [`serve_all`](Self::serve_all): `:8080` is port 8080 in both families, and port
@@ -74,8 +85,12 @@ impl Server {
         listeners: Vec<TcpListener>,
         shutdown: impl Future<Output = ()>,
     ) -> io::Result<()> {
-        Front::new(listeners, self.config).run(shutdown).await;
+        self.into_front(listeners).run(shutdown).await;
         Ok(())
+    }
+
+    pub(crate) fn into_front(self, listeners: Vec<TcpListener>) -> Front {
+        Front::new(listeners, self.config, self.handler)
     }
 }
 

@@ -52,6 +52,12 @@ impl TlsStream {
         TlsStream::Accepting(TlsAcceptor::from(config).accept(tcp))
     }
 
+    /// From a client, by an HTTP stack that has shaken hands already.
+    #[cfg(feature = "http")]
+    pub(crate) fn open_already(tls: impl Into<tokio_rustls::TlsStream<TcpStream>>) -> Self {
+        TlsStream::Open(tls.into())
+    }
+
     /// To be called once the socket is connected.
     pub(crate) fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let open = match self {

@@ -103,6 +103,14 @@ impl Answer {
         Ok(Switched { observed, peer_addrs, headers: self.headers })
     }
 
+    /// As an HTTP stack has it.
+    pub(super) fn into_response(self, body: Bytes) -> http::Response<Bytes> {
+        let mut response = http::Response::new(body);
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        response
+    }
+
     /// Anything but a 101, with what came of its body.
     pub(crate) fn into_refusal(self, body: Vec<u8>) -> Refusal {
         let chunked = lists(&self.headers, TRANSFER_ENCODING, "chunked");

@@ -9,6 +9,7 @@ mod headers;
 mod line;
 mod reject;
 mod request;
+mod stack;
 mod url;
 
 pub(crate) use answer::{Answer, Switched, switching_protocols};
@@ -20,6 +21,7 @@ pub(crate) use line::{
 };
 pub use reject::Reject;
 pub use request::{Request, Role};
+pub use stack::Answered;
 pub use url::{ServerUrl, UrlError};
 
 /// The protocol's name in `Upgrade` and in lines.

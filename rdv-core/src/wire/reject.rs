@@ -38,6 +38,10 @@ pub enum Reject {
     TooManySelfAddrs(String),
     /// The proxy in front did not say whom it speaks for: the named header is missing or malformed.
     NoObservedAddr(String),
+    /// The HTTP stack in which the server is mounted did not say whom it speaks for.
+    NoRemoteAddr,
+    /// Not under the path (given) at which the server is mounted.
+    NotMountedHere(String),
     /// The client did not idle while it was waiting: a byte or a FIN came.
     NotIdle,
     /// The head did not come in time.
@@ -105,6 +109,8 @@ impl Reject {
             Reject::BadSelfAddrs(_) => (StatusCode::BAD_REQUEST, "bad-self-addrs"),
             Reject::TooManySelfAddrs(_) => (StatusCode::BAD_REQUEST, "too-many-self-addrs"),
             Reject::NoObservedAddr(_) => (StatusCode::BAD_REQUEST, "no-observed-addr"),
+            Reject::NoRemoteAddr => (StatusCode::INTERNAL_SERVER_ERROR, "no-remote-addr"),
+            Reject::NotMountedHere(_) => (StatusCode::NOT_FOUND, "not-mounted-here"),
             Reject::NotIdle => (StatusCode::BAD_REQUEST, "not-idle"),
             Reject::HeadTimeout => (StatusCode::REQUEST_TIMEOUT, "head-timeout"),
             Reject::NoPeer => (StatusCode::REQUEST_TIMEOUT, "no-peer"),
@@ -136,6 +142,8 @@ impl fmt::Display for Reject {
             Reject::NoObservedAddr(header) => {
                 write!(f, "no ip:port in header {header}, which this server expects from the proxy before it")
             }
+            Reject::NoRemoteAddr => f.write_str("this server is not told its clients' addresses"),
+            Reject::NotMountedHere(prefix) => write!(f, "rdv is under {prefix} on this server"),
             Reject::NotIdle => f.write_str("conn must idle while waiting for response header"),
             Reject::HeadTimeout => f.write_str("the request did not come in time"),
             Reject::NoPeer => f.write_str("no matching peer found"),

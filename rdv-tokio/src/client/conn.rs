@@ -67,6 +67,8 @@ impl Conn {
             Stream::Plain(tcp) => Ok(tcp),
             #[cfg(feature = "tls")]
             Stream::Tls(_) => Err(Box::new(self)),
+            #[cfg(feature = "http")]
+            Stream::Http(_) => Err(Box::new(self)),
         }
     }
 

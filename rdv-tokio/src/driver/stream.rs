@@ -1,4 +1,4 @@
-//! A stream: plain, or TLS between client and server.
+//! A stream: plain, TLS between client and server, or what an HTTP stack has in their place.
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
@@ -7,15 +7,19 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
+#[cfg(feature = "http")]
+use crate::http::HttpStream;
 #[cfg(feature = "tls")]
 use crate::tls::TlsStream;
 
-/// Plain, or TLS whose handshake is part of connecting.
+/// Plain, or TLS whose handshake is part of connecting. An HTTP stack's becomes one of them where it can.
 #[derive(Debug)]
 pub(crate) enum Stream {
     Plain(TcpStream),
     #[cfg(feature = "tls")]
     Tls(Box<TlsStream>),
+    #[cfg(feature = "http")]
+    Http(Box<HttpStream>),
 }
 
 impl Stream {
@@ -33,6 +37,8 @@ impl Stream {
             Stream::Plain(_) => Poll::Ready(Ok(())),
             #[cfg(feature = "tls")]
             Stream::Tls(tls) => tls.poll_handshake(cx),
+            #[cfg(feature = "http")]
+            Stream::Http(_) => Poll::Ready(Ok(())),
         }
     }
 
@@ -49,6 +55,8 @@ impl Stream {
             },
             #[cfg(feature = "tls")]
             Stream::Tls(_) => Poll::Pending,
+            #[cfg(feature = "http")]
+            Stream::Http(_) => Poll::Pending,
         }
     }
 
@@ -70,16 +78,35 @@ impl Stream {
             Stream::Plain(tcp) => Ok(tcp),
             #[cfg(feature = "tls")]
             Stream::Tls(tls) => tls.tcp(),
+            #[cfg(feature = "http")]
+            Stream::Http(http) => http.unwrapped().ok_or(ErrorKind::NotConnected)?.tcp(),
         }
+    }
+
+    /// An HTTP stack's connection becomes what is underneath it, as soon as that is ours.
+    #[cfg(feature = "http")]
+    fn poll_unwrap(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Stream::Http(http) = self {
+            ready!(http.poll_upgraded(cx))?;
+            if let Some(stream) = http.take_unwrapped() {
+                *self = stream;
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
+        let this = self.get_mut();
+        #[cfg(feature = "http")]
+        ready!(this.poll_unwrap(cx))?;
+        match this {
             Stream::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
             #[cfg(feature = "tls")]
             Stream::Tls(tls) => Pin::new(tls).poll_read(cx, buf),
+            #[cfg(feature = "http")]
+            Stream::Http(http) => Pin::new(http).poll_read(cx, buf),
         }
     }
 }
@@ -90,6 +117,8 @@ impl AsyncWrite for Stream {
             Stream::Plain(tcp) => Pin::new(tcp).poll_write(cx, data),
             #[cfg(feature = "tls")]
             Stream::Tls(tls) => Pin::new(tls).poll_write(cx, data),
+            #[cfg(feature = "http")]
+            Stream::Http(http) => Pin::new(http).poll_write(cx, data),
         }
     }
 
@@ -102,6 +131,8 @@ impl AsyncWrite for Stream {
             Stream::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, data),
             #[cfg(feature = "tls")]
             Stream::Tls(tls) => Pin::new(tls).poll_write_vectored(cx, data),
+            #[cfg(feature = "http")]
+            Stream::Http(http) => Pin::new(http).poll_write_vectored(cx, data),
         }
     }
 
@@ -110,10 +141,15 @@ impl AsyncWrite for Stream {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
+        let this = self.get_mut();
+        #[cfg(feature = "http")]
+        ready!(this.poll_unwrap(cx))?;
+        match this {
             Stream::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
             #[cfg(feature = "tls")]
             Stream::Tls(tls) => Pin::new(tls).poll_flush(cx),
+            #[cfg(feature = "http")]
+            Stream::Http(http) => Pin::new(http).poll_flush(cx),
         }
     }
 
@@ -122,6 +158,8 @@ impl AsyncWrite for Stream {
             Stream::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
             #[cfg(feature = "tls")]
             Stream::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
+            #[cfg(feature = "http")]
+            Stream::Http(http) => Pin::new(http).poll_shutdown(cx),
         }
     }
 }

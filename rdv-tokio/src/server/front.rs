@@ -13,24 +13,30 @@ use tokio::task::JoinSet;
 use super::ServerConfig;
 use super::pair::Pair;
 use crate::driver::{Driver, Socket, Stream, Timer, now};
+use crate::handler::Hook;
+#[cfg(feature = "http")]
+use crate::http::Arrivals;
 #[cfg(feature = "tls")]
 use crate::tls::TlsStream;
 
-pub(super) struct Front {
+pub(crate) struct Front {
     driver: Driver,
     timer: Timer,
     lobby: Lobby,
     listeners: Vec<TcpListener>,
-    accepted: Vec<(TcpStream, SocketAddr)>,
+    accepted: Vec<(Socket, SocketAddr)>,
     /// Accepting failed: file descriptors have run out, say. It goes on then.
     accept_again: Option<Instant>,
     pairs: JoinSet<()>,
+    handler: Hook,
+    #[cfg(feature = "http")]
+    arrivals: Option<Arrivals>,
     #[cfg(feature = "tls")]
     tls: Option<std::sync::Arc<rustls::ServerConfig>>,
 }
 
 impl Front {
-    pub(super) fn new(listeners: Vec<TcpListener>, config: ServerConfig) -> Self {
+    pub(super) fn new(listeners: Vec<TcpListener>, config: ServerConfig, handler: Hook) -> Self {
         Self {
             driver: Driver::default(),
             timer: Timer::default(),
@@ -39,12 +45,22 @@ impl Front {
             accepted: Vec::new(),
             accept_again: None,
             pairs: JoinSet::new(),
+            handler,
+            #[cfg(feature = "http")]
+            arrivals: None,
             #[cfg(feature = "tls")]
             tls: config.tls,
         }
     }
 
-    pub(super) async fn run(mut self, shutdown: impl Future<Output = ()>) {
+    /// Takes in what comes by an HTTP stack, too.
+    #[cfg(feature = "http")]
+    pub(crate) fn with_arrivals(mut self, arrivals: Arrivals) -> Self {
+        self.arrivals = Some(arrivals);
+        self
+    }
+
+    pub(crate) async fn run(mut self, shutdown: impl Future<Output = ()>) {
         let mut shutdown = pin!(shutdown);
         while !self.turn(shutdown.as_mut()).await {}
         log::info!(target: "server", "shutting down waiting={}", self.lobby.waiting());
@@ -80,9 +96,9 @@ impl Front {
         while let Some(answer) = self.driver.next_answer() {
             self.lobby.handle_input(now(), answer.input());
         }
-        for (stream, remote) in std::mem::take(&mut self.accepted) {
+        for (socket, remote) in std::mem::take(&mut self.accepted) {
             let conn = self.lobby.handle_accept(now(), remote);
-            self.driver.add(conn, Ok(self.secure(stream)));
+            self.driver.add(conn, Ok(socket));
         }
         self.lobby.handle_timeout(now());
         ended
@@ -100,8 +116,14 @@ impl Front {
 
     /// Takes in those that have come, but for a pause after a failure. Ready if there is anything to be done.
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        #[cfg(feature = "http")]
+        while let Some(arrivals) = &mut self.arrivals
+            && let Poll::Ready(Some((stream, remote))) = arrivals.poll_recv(cx)
+        {
+            self.accepted.push((Socket::connected(Stream::Http(stream)), remote));
+        }
         if self.accept_again.is_some_and(|at| now() < at) {
-            return Poll::Pending;
+            return if self.accepted.is_empty() { Poll::Pending } else { Poll::Ready(()) };
         }
         self.accept_again = None;
         for listener in &self.listeners {
@@ -111,7 +133,7 @@ impl Front {
                     Poll::Pending => break,
                     Poll::Ready(Ok((stream, remote))) => {
                         rdv_socket::try_stream_options(&stream);
-                        self.accepted.push((stream, remote));
+                        self.accepted.push((self.secure(stream), remote));
                     }
                     Poll::Ready(Err(err)) if rdv_socket::is_about_one(&err) => {}
                     Poll::Ready(Err(err)) => {
@@ -128,7 +150,7 @@ impl Front {
     fn start(&mut self, matched: Matched) {
         let Matched { relay, dialer, accepter, .. } = matched;
         let sockets = [dialer, accepter].map(|conn| (conn, self.driver.remove(conn)));
-        self.pairs.spawn(Pair::new(relay, sockets));
+        self.pairs.spawn(Pair::new(relay, sockets, self.handler.clone()));
     }
 
     /// Forgets the pairs that are history.

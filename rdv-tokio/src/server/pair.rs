@@ -1,15 +1,17 @@
-//! A pair's loop: drives its [`Relay`], and copies its bytes.
+//! A pair's loop: drives its [`Relay`], and its data path.
 
 use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use rdv_core::{ConnId, Output, Relay, RelayEvent, RelayReport};
+use rdv_core::{ConnId, Intent, Output, Reject, Relay, RelayEvent, RelayReport, Traffic};
 
-use super::copy::Copy;
+use super::path::Path;
 use crate::driver::{Driver, Socket, Timer, now};
+use crate::handler::{Hook, MatchedPair, Relayer, Verdict};
 
 /// Two clients that found each other: a future that ends with their relay. Dropping it shuts the relay down, which
 /// cuts off what is relayed.
@@ -17,27 +19,59 @@ pub(super) struct Pair {
     relay: Relay,
     driver: Driver,
     timer: Timer,
-    copy: Option<Copy>,
+    path: Option<Path>,
+    hook: Hook,
+    /// What the handler has seen, once it has; and its own relay, until that begins.
+    seen: Option<Arc<MatchedPair>>,
+    relayer: Option<Relayer>,
 }
 
 impl Pair {
     /// A socket that is missing has been closed.
-    pub(super) fn new(relay: Relay, sockets: [(ConnId, Option<Socket>); 2]) -> Self {
+    pub(super) fn new(relay: Relay, sockets: [(ConnId, Option<Socket>); 2], hook: Hook) -> Self {
         let mut driver = Driver::default();
         for (conn, socket) in sockets {
             driver.add(conn, socket.ok_or_else(|| ErrorKind::NotConnected.into()));
         }
-        Self { relay, driver, timer: Timer::default(), copy: None }
+        Self { relay, driver, timer: Timer::default(), path: None, hook, seen: None, relayer: None }
+    }
+
+    /// Asks the handler, if there is one, before anything is said to the clients.
+    fn introduce(&mut self) {
+        if let (Some(handler), None) = (&self.hook.0, &self.seen) {
+            let pair = Arc::new(MatchedPair::of(&self.relay));
+            match handler.matched(&pair) {
+                Verdict::Relay => {}
+                Verdict::Reject { status, reason } => {
+                    self.relay.reject(now(), &Reject::Application(status, reason));
+                }
+                Verdict::Take(relayer) => self.relayer = Some(relayer),
+            }
+            self.seen = Some(pair);
+        }
     }
 
     /// Has the relay do what it wants. Goes on with its deadline, unless it is history.
     fn drain(&mut self) -> ControlFlow<(), Option<Instant>> {
         loop {
             match self.relay.poll_output() {
-                Output::Intent(intent) => self.driver.perform(intent),
-                Output::Event(RelayEvent::Splice(splice)) => self.copy = Some(Copy::new(splice)),
+                Output::Intent(intent) => {
+                    if let (Intent::Reset { .. }, Some(path)) = (&intent, &self.path) {
+                        path.cut();
+                    }
+                    self.driver.perform(intent);
+                }
+                Output::Event(RelayEvent::Splice(splice)) => {
+                    match Path::new(splice, self.relayer.take(), &mut self.driver) {
+                        Ok(path) => self.path = Some(path),
+                        Err(end) => self.relay.handle_end(now(), Traffic::default(), end),
+                    }
+                }
                 Output::Event(RelayEvent::Finished(report)) => {
                     log_end(&report);
+                    if let (Some(handler), Some(pair)) = (&self.hook.0, &self.seen) {
+                        handler.finished(pair, &report);
+                    }
                     return ControlFlow::Break(());
                 }
                 Output::Event(_) => {}
@@ -48,11 +82,11 @@ impl Pair {
 
     /// Waits for something to happen, and tells the relay of it.
     fn poll_turn(&mut self, cx: &mut Context<'_>, deadline: Option<Instant>) -> Poll<()> {
-        let happened = match &mut self.copy {
+        let happened = match &mut self.path {
             None => self.driver.poll(cx).is_ready(),
-            Some(copy) => match copy.poll(cx, &mut self.driver) {
+            Some(path) => match path.poll(cx, &mut self.driver) {
                 Poll::Ready(end) => {
-                    self.relay.handle_end(now(), copy.traffic(), end);
+                    self.relay.handle_end(now(), path.traffic(), end);
                     true
                 }
                 Poll::Pending => false,
@@ -63,8 +97,8 @@ impl Pair {
         }
         let late = self.timer.poll(cx, deadline).is_ready();
         if late {
-            if let Some(copy) = &self.copy {
-                self.relay.handle_traffic(now(), copy.traffic());
+            if let Some(path) = &self.path {
+                self.relay.handle_traffic(now(), path.traffic());
             }
             self.relay.handle_timeout(now());
         }
@@ -76,6 +110,7 @@ impl Future for Pair {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.introduce();
         while let ControlFlow::Continue(deadline) = self.drain() {
             ready!(self.poll_turn(cx, deadline));
         }

@@ -1,0 +1,71 @@
+//! The data path of a pair: the server's own copy, or the application's relay.
+
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use rdv_core::{ConnId, DataEnd, Early, Splice, Traffic};
+
+use super::copy::Copy;
+use crate::driver::{Driver, Socket};
+use crate::handler::{Meter, RelayStream, Relayer, Relaying};
+
+pub(super) enum Path {
+    Copy(Copy),
+    Taken(Taken),
+}
+
+/// Relayed by the application.
+pub(super) struct Taken {
+    dialer: Arc<Meter>,
+    accepter: Arc<Meter>,
+    relaying: Relaying,
+}
+
+impl Path {
+    /// Begins as `splice` says. An error if a connection is gone.
+    pub(super) fn new(
+        splice: Splice,
+        relayer: Option<Relayer>,
+        driver: &mut Driver,
+    ) -> Result<Self, DataEnd> {
+        let Some(relayer) = relayer else {
+            return Ok(Path::Copy(Copy::new(splice)));
+        };
+        let Splice { dialer, accepter, early, .. } = splice;
+        let mut stream = |conn: ConnId, early| {
+            let stream = driver.remove(conn).map(Socket::into_stream);
+            let stream = stream.ok_or(DataEnd::Broken(conn, ErrorKind::NotConnected))?;
+            Ok(RelayStream::new(stream, early))
+        };
+        let (dialer, dialer_meter) = stream(dialer, Early::default())?;
+        let (accepter, accepter_meter) = stream(accepter, early)?;
+        let relaying = relayer.start(dialer, accepter);
+        Ok(Path::Taken(Taken { dialer: dialer_meter, accepter: accepter_meter, relaying }))
+    }
+
+    /// Carries on. Ready at the end.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, driver: &mut Driver) -> Poll<DataEnd> {
+        match self {
+            Path::Copy(copy) => copy.poll(cx, driver),
+            Path::Taken(taken) => taken.relaying.as_mut().poll(cx).map(|()| DataEnd::Complete),
+        }
+    }
+
+    pub(super) fn traffic(&self) -> Traffic {
+        match self {
+            Path::Copy(copy) => copy.traffic(),
+            Path::Taken(Taken { dialer, accepter, .. }) => {
+                Traffic { to_accepter: accepter.written(), to_dialer: dialer.written() }
+            }
+        }
+    }
+
+    /// Has the application's streams closed with an RST once they are dropped; the others are the driver's.
+    pub(super) fn cut(&self) {
+        if let Path::Taken(Taken { dialer, accepter, .. }) = self {
+            dialer.cut();
+            accepter.cut();
+        }
+    }
+}
