@@ -9,7 +9,7 @@ use rdv_tokio::{Client, Conn, Error, ServerConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use common::{TestServer, client, exchange, exchange_at_once, has_ipv6, soon, token};
+use common::{TestServer, client, exchange, exchange_at_once, has_ipv6, refusal, replaced, soon, token};
 
 #[tokio::test]
 async fn direct_ipv4() {
@@ -225,26 +225,4 @@ fn futures_are_send_and_borrow_their_client() {
     let client = Client::default();
     let (url, token) = ("http://127.0.0.1:1".parse().unwrap(), token());
     drop(is_send(client.dial(&url, &token)));
-}
-
-/// Two accept with one token: what the one is told whom the other replaces, and the other, which waits in the
-/// lobby by then.
-async fn replaced<'a>(
-    client: &'a Client,
-    url: &'a ServerUrl,
-    token: &'a Token,
-) -> (Error, impl Future<Output = Result<Conn, Error>> + 'a) {
-    let mut one = Box::pin(client.accept(url, token));
-    let mut other = Box::pin(client.accept(url, token));
-    tokio::select! {
-        result = soon("an answer", &mut one) => (result.unwrap_err(), other),
-        result = soon("an answer", &mut other) => (result.unwrap_err(), one),
-    }
-}
-
-fn refusal(err: &Error) -> (u16, String) {
-    match err.connect_error() {
-        Some(ConnectError::Refused(refusal)) => (refusal.status.as_u16(), refusal.text()),
-        other => panic!("{other:?}"),
-    }
 }

@@ -1,6 +1,8 @@
 //! What the tests share: a server on loopback, clients for it, and waits that end.
 #![allow(dead_code, reason = "each test binary has its own copy, and uses a part of it")]
 
+#[cfg(feature = "http")]
+pub(crate) mod app;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
 
@@ -8,8 +10,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use rdv_core::{ServerUrl, Token};
-use rdv_tokio::{Client, Conn, Server, ServerConfig};
+use rdv_core::{ConnectError, ServerUrl, Token};
+use rdv_tokio::{Client, Conn, Error, Server, ServerConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -38,11 +40,15 @@ impl TestServer {
     }
 
     pub(crate) async fn start_with(ip: &str, config: ServerConfig) -> Self {
+        Self::start_server(ip, Server::new(config)).await
+    }
+
+    pub(crate) async fn start_server(ip: &str, server: Server) -> Self {
         let addr = SocketAddr::new(ip.parse().unwrap(), 0);
         let listeners = Server::bind(&addr.into()).await.unwrap();
         let addr = listeners[0].local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let serving = Server::new(config).serve_all(listeners, async { _ = stopped.await });
+        let serving = server.serve_all(listeners, async { _ = stopped.await });
         Self { addr, stop, serving: tokio::spawn(serving) }
     }
 
@@ -114,6 +120,28 @@ pub(crate) async fn read_to_end(from: &mut (impl tokio::io::AsyncRead + Unpin)) 
     let mut bytes = Vec::new();
     from.read_to_end(&mut bytes).await?;
     Ok(bytes)
+}
+
+/// The status and the body of a refusal.
+pub(crate) fn refusal(err: &Error) -> (u16, String) {
+    match err.connect_error() {
+        Some(ConnectError::Refused(refusal)) => (refusal.status.as_u16(), refusal.text()),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Two with the same role and token: the answer to the one that came first, and the other's attempt.
+pub(crate) async fn replaced<'a>(
+    client: &'a Client,
+    url: &'a ServerUrl,
+    token: &'a Token,
+) -> (Error, impl Future<Output = Result<Conn, Error>> + 'a) {
+    let mut one = Box::pin(client.accept(url, token));
+    let mut other = Box::pin(client.accept(url, token));
+    tokio::select! {
+        result = soon("an answer", &mut one) => (result.unwrap_err(), other),
+        result = soon("an answer", &mut other) => (result.unwrap_err(), one),
+    }
 }
 
 /// Whether this machine has IPv6 on loopback; says so if a test is skipped for want of it.
