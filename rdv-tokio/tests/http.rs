@@ -129,13 +129,15 @@ async fn our_refusals() {
 #[tokio::test]
 async fn the_lobbys_refusals() {
     for stack in Stack::ALL {
-        let mut config = ServerConfig::default();
-        config.lobby.lobby_timeout = Some(Duration::from_millis(300));
-        let app = App::start_server(*stack, Server::new(config)).await;
+        let app = App::start(*stack).await;
         let (client, token) = (app.client("none"), token());
         let (err, waiting) = replaced(&client, &app.url, &token).await;
         assert_eq!(refusal(&err), (409, "replaced by another conn".into()), "{stack:?}");
-        let err = soon("an answer", waiting).await.unwrap_err();
+        drop(waiting);
+        let mut config = ServerConfig::default();
+        config.lobby.lobby_timeout = Some(Duration::from_millis(20));
+        let app = App::start_server(*stack, Server::new(config)).await;
+        let err = soon("an answer", app.client("none").dial(&app.url, &token)).await.unwrap_err();
         assert_eq!(refusal(&err), (408, "no matching peer found".into()), "{stack:?}");
     }
 }

@@ -45,11 +45,13 @@ impl HttpStream {
         Self(State::Asking { head, answer, upgrade })
     }
 
-    /// Ready unless an upgrade is under way; an error if it has failed.
+    /// Ready unless an upgrade is under way; an error if it has failed. A read and a write under way at once have one
+    /// waker; the other of them is to look again.
     pub(crate) fn poll_upgraded(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if let State::Upgrading(upgrade) = &mut self.0 {
             let upgraded = ready!(Pin::new(upgrade).poll(cx));
             self.0 = State::Over;
+            cx.waker().wake_by_ref();
             self.0 = unwrap(upgraded.map_err(|err| io::Error::new(ErrorKind::ConnectionAborted, err))?);
         }
         Poll::Ready(Ok(()))
@@ -155,7 +157,11 @@ impl AsyncWrite for HttpStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         ready!(self.poll_upgraded(cx))?;
         match &mut self.0 {
-            State::Asking { .. } => Poll::Ready(self.answer(data)),
+            State::Asking { .. } => {
+                // The read under way, if any, waits for the stack to give the request up.
+                cx.waker().wake_by_ref();
+                Poll::Ready(self.answer(data))
+            }
             State::Unwrapped { stream, .. } => Pin::new(stream).poll_write(cx, data),
             State::Wrapped(io) => Pin::new(ours(io)).poll_write(cx, data),
             State::Upgrading(_) | State::Over => Poll::Ready(Err(ErrorKind::BrokenPipe.into())),

@@ -120,6 +120,10 @@ impl Future for Pair {
 
 impl Drop for Pair {
     fn drop(&mut self) {
+        if self.hook.0.is_some() && self.seen.is_none() {
+            // The handler never said that the two may meet.
+            return;
+        }
         self.relay.close(now());
         let _ = self.drain();
     }
