@@ -102,8 +102,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use rdv_core::http::{Request, Response, request};
-use rdv_core::{Reject, http::Uri};
+use rdv_core::Reject;
+use rdv_core::http::{Request, Response, Uri, request};
 use tokio::sync::{mpsc, oneshot, watch};
 use tower_service::Service;
 
@@ -114,6 +114,7 @@ pub(crate) use stream::HttpStream;
 /// Requests on their way to the lobby.
 pub(crate) type Arrivals = mpsc::UnboundedReceiver<Arrival>;
 type Arrival = (Box<HttpStream>, SocketAddr);
+type ObservedBy = dyn Fn(&request::Parts) -> Option<SocketAddr> + Send + Sync;
 
 /// A server in an application's HTTP stack: see [the module](self).
 ///
@@ -122,7 +123,7 @@ type Arrival = (Box<HttpStream>, SocketAddr);
 #[derive(Clone)]
 pub struct RdvService {
     running: Arc<Running>,
-    observed_by: Arc<dyn Fn(&request::Parts) -> Option<SocketAddr> + Send + Sync>,
+    observed_by: Arc<ObservedBy>,
     prefix: Option<Arc<str>>,
 }
 

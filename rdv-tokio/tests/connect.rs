@@ -4,8 +4,8 @@ mod common;
 
 use std::time::Duration;
 
-use rdv_core::{ConnectError, Phase, ServerUrl, Token};
-use rdv_tokio::{Client, Conn, Error, ServerConfig};
+use rdv_core::{ConnectError, Phase};
+use rdv_tokio::{Client, Error, ServerConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 

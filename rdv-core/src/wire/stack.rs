@@ -54,10 +54,8 @@ impl Answered {
 impl Reject {
     /// The answer, for what an HTTP stack refuses before a machine has seen it.
     pub fn to_response(&self) -> Response<Bytes> {
-        match Answered::parse(&self.encode()) {
-            Some(answered) => answered.response,
-            // Only a reason with line breaks would end up here, and reasons are bodies.
-            None => Response::default(),
-        }
+        let mut refused = Response::default();
+        *refused.status_mut() = self.status();
+        Answered::parse(&self.encode()).map_or(refused, |answered| answered.response)
     }
 }

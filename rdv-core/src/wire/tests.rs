@@ -3,6 +3,7 @@ mod head;
 mod headers;
 mod line;
 mod request;
+mod stack;
 mod target;
 
 use proptest::test_runner::{Config, RngSeed};

@@ -67,12 +67,12 @@ impl HttpStream {
 
     /// What is underneath, once it may be used directly.
     pub(crate) fn take_unwrapped(&mut self) -> Option<Stream> {
+        if !matches!(&self.0, State::Unwrapped { early, .. } if early.is_empty()) {
+            return None;
+        }
         match std::mem::replace(&mut self.0, State::Over) {
-            State::Unwrapped { early, stream } if early.is_empty() => Some(*stream),
-            state => {
-                self.0 = state;
-                None
-            }
+            State::Unwrapped { stream, .. } => Some(*stream),
+            State::Asking { .. } | State::Upgrading(_) | State::Wrapped(_) | State::Over => None,
         }
     }
 
