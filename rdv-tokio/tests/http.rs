@@ -5,7 +5,6 @@ mod common;
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use rdv_core::LobbyConfig;
 use rdv_tokio::http::RdvService;
 use rdv_tokio::{Server, ServerConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -149,19 +148,16 @@ async fn a_client_that_leaves_frees_its_place() {
         config.lobby.max_waiting = 1;
         let app = App::start_server(*stack, Server::new(config)).await;
         let (client, first, second) = (app.client("none"), token(), token());
-        let mut waiting = Box::pin(client.accept(&app.url, &first));
-        let full = async {
-            // Whoever comes first gets the place, so both are tried until one is refused.
-            let mut other = Box::pin(client.accept(&app.url, &second));
-            tokio::select! {
-                result = &mut waiting => (result.unwrap_err(), &second, other),
-                result = &mut other => (result.unwrap_err(), &first, Box::pin(client.accept(&app.url, &first))),
-            }
+        let mut one = Box::pin(client.accept(&app.url, &first));
+        let mut other = Box::pin(client.accept(&app.url, &second));
+        // Whoever comes first gets the place.
+        let err = tokio::select! {
+            result = soon("an answer", &mut one) => result.unwrap_err(),
+            result = soon("an answer", &mut other) => result.unwrap_err(),
         };
-        let (err, ..) = soon("an answer", full).await;
         assert_eq!(refusal(&err).0, 503, "{stack:?}");
-        // All have left: there is room, as soon as the stack has noticed.
-        drop(waiting);
+        drop((one, other));
+        // There is room, as soon as the stack has noticed.
         let third = token();
         let both = async {
             loop {
@@ -249,21 +245,15 @@ async fn the_last_service_ends_the_server() {
 #[tokio::test]
 async fn limits_are_by_observed_address() {
     let mut config = ServerConfig::default();
-    config.lobby = LobbyConfig::default();
     config.lobby.max_conns_per_addr = 1;
     let app = App::start_server(Stack::Hyper, Server::new(config)).await;
-    let _waiting = waiting(&app, "ACCEPT", "tok").await;
-    let refused = async {
-        loop {
-            let mut stream = TcpStream::connect(app.addr).await.unwrap();
-            stream.write_all(request("ACCEPT", "/apps/rdv/other").as_bytes()).await.unwrap();
-            let answer = read_until(&mut stream, "too many conns from this address").await;
-            if !answer.is_empty() {
-                break answer;
-            }
-        }
+    let (mut one, mut other) = (waiting(&app, "ACCEPT", "one").await, waiting(&app, "ACCEPT", "other").await);
+    // Either may have been first.
+    let refused = "too many conns from this address";
+    let answer = tokio::select! {
+        answer = read_until(&mut one, refused) => answer,
+        answer = read_until(&mut other, refused) => answer,
     };
-    let answer = soon("a refusal", refused).await;
     assert!(answer.starts_with("HTTP/1.1 429 "), "{answer}");
 }
 
