@@ -132,7 +132,7 @@ impl Asked {
 #[derive(Debug)]
 pub struct BlackHole {
     listener: TcpListener,
-    _queued: Vec<TcpStream>,
+    queued: Vec<TcpStream>,
 }
 
 impl BlackHole {
@@ -151,7 +151,7 @@ impl BlackHole {
             queued.push(conn);
             assert!(queued.len() < 64, "the queue has no end");
         }
-        Self { listener, _queued: queued }
+        Self { listener, queued }
     }
 
     /// Where it would be.
@@ -168,6 +168,11 @@ impl BlackHole {
     /// Never, but for a fault in this file.
     pub fn url(&self) -> ServerUrl {
         format!("http://{}", self.addr()).parse().unwrap()
+    }
+
+    /// How many file descriptors it takes.
+    pub fn descriptors(&self) -> usize {
+        1 + self.queued.len()
     }
 }
 

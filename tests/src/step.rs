@@ -126,6 +126,11 @@ impl Scene {
         }
     }
 
+    /// How many file descriptors all this takes.
+    pub fn descriptors(&self) -> usize {
+        2 + self.hole.as_ref().map_or(0, BlackHole::descriptors) + self.conns.len()
+    }
+
     /// Every connection of the attempt ends.
     ///
     /// # Panics
