@@ -6,15 +6,15 @@ use std::time::Duration;
 
 /// A duration on the command line: `500ms`, `3s`, `1m30s`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Span(pub(crate) Duration);
+pub struct Span(pub Duration);
 
 /// A duration that can be left open: `0` and `none` are no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Limit(pub(crate) Option<Duration>);
+pub struct Limit(pub Option<Duration>);
 
 /// Shows a duration with as many digits as a person wants: `816us`, `2.7ms`, `45ms`, `1.2s`, `1m15s`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Pretty(pub(crate) Duration);
+pub struct Pretty(pub Duration);
 
 impl FromStr for Span {
     type Err = SpanError;
@@ -75,8 +75,10 @@ impl fmt::Display for Tenths {
 
 /// Why a text is no [`Span`]. It does not repeat the text, which may have been meant for another argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SpanError {
+pub enum SpanError {
+    /// It is no duration with a unit.
     Malformed,
+    /// It is more than a year.
     TooLong,
 }
 

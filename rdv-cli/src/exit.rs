@@ -10,7 +10,7 @@ use crate::duration::Pretty;
 
 /// The exit status. Scripts rely on the numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Exit {
+pub enum Exit {
     /// Everything was done.
     Done,
     /// The connection failed or was lost.
@@ -21,15 +21,49 @@ pub(crate) enum Exit {
     Refused,
     /// The time was over.
     TimedOut,
-    /// SIGINT or SIGTERM.
+    /// SIGINT or SIGTERM, or on a client SIGHUP.
     Interrupted,
+}
+
+/// Why an attempt failed, whichever adapter made it.
+#[derive(Clone, Copy, Debug)]
+pub enum Reason<'a> {
+    /// The protocol knows why.
+    Connect {
+        /// The reason, and the course of the attempt.
+        failure: &'a Failure,
+        /// What the system or TLS said, in full.
+        cause: Option<&'a io::Error>,
+    },
+    /// The server's name has no address.
+    Resolve {
+        /// The name.
+        host: &'a str,
+        /// What the resolver said.
+        source: &'a io::Error,
+    },
+    /// The attempt was cancelled.
+    Cancelled,
+    /// Something else, which says so itself.
+    Other(&'a dyn std::error::Error),
+}
+
+impl<'a> From<&'a Error> for Reason<'a> {
+    fn from(error: &'a Error) -> Reason<'a> {
+        match error {
+            Error::Connect { failure, cause } => Reason::Connect { failure, cause: cause.as_ref() },
+            Error::Resolve { host, source } => Reason::Resolve { host, source },
+            Error::Cancelled => Reason::Cancelled,
+            Error::Socket(_) | Error::Tls(_) | _ => Reason::Other(error),
+        }
+    }
 }
 
 impl Exit {
     /// What to exit with when an attempt has failed.
-    pub(crate) fn of(error: &Error) -> Exit {
-        match error {
-            Error::Connect { failure, .. } => match &failure.error {
+    pub fn of<'a>(reason: impl Into<Reason<'a>>) -> Exit {
+        match reason.into() {
+            Reason::Connect { failure, .. } => match &failure.error {
                 ConnectError::Refused(_) => Exit::Refused,
                 ConnectError::TimedOut(_) => Exit::TimedOut,
                 ConnectError::Unreachable { .. }
@@ -40,14 +74,14 @@ impl Exit {
                 | ConnectError::ChosenLost(_)
                 | _ => Exit::Failed,
             },
-            Error::Resolve { .. } if error.is_timeout() => Exit::TimedOut,
-            Error::Cancelled => Exit::Interrupted,
-            Error::Resolve { .. } | Error::Socket(_) | Error::Tls(_) | _ => Exit::Failed,
+            Reason::Resolve { source, .. } if source.kind() == ErrorKind::TimedOut => Exit::TimedOut,
+            Reason::Cancelled => Exit::Interrupted,
+            Reason::Resolve { .. } | Reason::Other(_) => Exit::Failed,
         }
     }
 
     /// The number.
-    pub(crate) fn status(self) -> u8 {
+    pub fn status(self) -> u8 {
         match self {
             Exit::Done => 0,
             Exit::Failed => 1,
@@ -66,16 +100,16 @@ impl From<Exit> for ExitCode {
 }
 
 /// Why an attempt failed and, where that is known, what to do about it.
-pub(crate) fn explain(error: &Error) -> String {
-    match error {
-        Error::Connect { failure, cause } => explain_failure(failure, cause.as_ref()),
-        Error::Resolve { host, source } => {
+pub fn explain<'a>(reason: impl Into<Reason<'a>>) -> String {
+    match reason.into() {
+        Reason::Connect { failure, cause } => explain_failure(failure, cause),
+        Reason::Resolve { host, source } => {
             format!(
                 "cannot find the server's address: {host:?}: {source}: is the URL right, and DNS working?"
             )
         }
-        Error::Cancelled => "interrupted".to_owned(),
-        Error::Socket(_) | Error::Tls(_) | _ => error.to_string(),
+        Reason::Cancelled => "interrupted".to_owned(),
+        Reason::Other(error) => error.to_string(),
     }
 }
 

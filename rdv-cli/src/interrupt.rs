@@ -1,12 +1,11 @@
-//! SIGINT and SIGTERM on a client.
+//! Signals on a client: all of them end it.
 
-use std::process;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use log::{info, warn};
+use log::warn;
 use rdv_blocking::{Canceller, Conn};
-
-use crate::exit::Exit;
+use rdv_cli::lines;
+use rdv_cli::signals::{self, exit_now};
 
 /// What a signal is to end: the attempt while it is under way, the connection once there is one.
 #[derive(Clone, Debug, Default)]
@@ -28,7 +27,7 @@ impl Interrupt {
     pub(crate) fn install() -> Interrupt {
         let interrupt = Interrupt::default();
         let handler = interrupt.clone();
-        if let Err(error) = ctrlc::set_handler(move || handler.signalled()) {
+        if let Err(error) = signals::watch(move |_| handler.signalled()) {
             warn!(target: "client", "signals end this process without a word to the peer: {error}");
         }
         interrupt
@@ -63,23 +62,19 @@ impl Interrupt {
             Stage::Connected(conn) => {
                 // What the peer has got so far must not look complete to it.
                 let reset = conn.reset();
-                info!(target: "client", "interrupted: connection reset");
+                lines::reset();
                 if let Err(error) = reset {
-                    log::debug!(target: "client", "the connection was gone already: {error}");
+                    lines::was_gone(&error);
                 }
                 // The main thread may be waiting for stdin or stdout, for good.
-                exit();
+                exit_now();
             }
             // Somebody is impatient.
-            Stage::Interrupted => exit(),
+            Stage::Interrupted => exit_now(),
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, Stage> {
         self.stage.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn exit() -> ! {
-    process::exit(Exit::Interrupted.status().into())
 }

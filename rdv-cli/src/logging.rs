@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use log::{LevelFilter, Log, Metadata, Record};
 
 /// Logs everything of ours up to `level` from now on, and of others warnings and errors.
-pub(crate) fn init(level: LevelFilter) {
+pub fn init(level: LevelFilter) {
     // This fails only if there is a logger already.
     if log::set_logger(&StderrLog).is_ok() {
         log::set_max_level(level);
@@ -62,7 +62,8 @@ impl fmt::Write for Escaped {
     }
 }
 
-const OURS: [&str; 7] = ["client", "server", "demo", "rdv", "rdv_core", "rdv_socket", "rdv_blocking"];
+const OURS: [&str; 9] =
+    ["client", "server", "demo", "rdv", "rdv_core", "rdv_socket", "rdv_blocking", "rdv_tokio", "rdv_smol"];
 
 #[cfg(test)]
 mod tests;

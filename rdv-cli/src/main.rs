@@ -10,30 +10,27 @@
 //! | 2 | usage |
 //! | 3 | refused by the server |
 //! | 124 | timed out |
-//! | 130 | ended by SIGINT or SIGTERM |
+//! | 130 | ended by SIGINT, SIGTERM or SIGHUP |
 #![forbid(unsafe_code)]
 
 mod args;
 mod client;
 mod demo;
-mod duration;
-mod exit;
 mod interrupt;
-mod logging;
 mod pipe;
 mod serve;
-mod usage;
 
 use std::process::ExitCode;
 
 use log::LevelFilter;
+use rdv_cli::exit::Exit;
+use rdv_cli::{logging, usage};
 use rdv_core::Role;
 
 use crate::args::{Args, Command};
-use crate::exit::Exit;
 
 fn main() -> ExitCode {
-    match usage::parse(std::env::args_os()) {
+    match usage::parse::<Args>(std::env::args_os()) {
         Ok(args) => run(args).into(),
         Err(exit) => exit.into(),
     }

@@ -1,6 +1,5 @@
 //! The data path: stdin to the peer, the peer to stdout, each on a thread of its own.
 
-use std::fmt;
 use std::fs::File;
 use std::io::{self, ErrorKind, IsTerminal, Read, Write};
 use std::net::Shutdown;
@@ -8,10 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
-use std::time::Duration;
 
-use log::{debug, info};
+use log::debug;
 use rdv_blocking::Conn;
+use rdv_cli::lines;
+use rdv_cli::stdio::{self, BUF_LEN, LAST_WORDS, PipeError};
 
 /// Both directions, under way.
 pub(crate) struct Pipe {
@@ -28,19 +28,10 @@ enum Ended {
     Receiving(Result<(), PipeError>),
 }
 
-/// Why a direction came to no good end.
-#[derive(Debug)]
-pub(crate) enum PipeError {
-    /// The peer, or the way to it, is gone.
-    Lost(io::Error),
-    Stdin(io::Error),
-    Stdout(io::Error),
-}
-
 impl Pipe {
     /// Connects stdin and stdout to the peer.
     pub(crate) fn start(conn: &Arc<Conn>) -> io::Result<Pipe> {
-        let (stdin, stdout) = (raw::stdin()?, raw::stdout()?);
+        let (stdin, stdout) = stdio::both()?;
         let is_interactive = stdin.is_terminal();
         let (tx, rx) = (Arc::default(), Arc::default());
         let (sender, ended) = channel();
@@ -56,7 +47,7 @@ impl Pipe {
             Ended::Receiving(result) => {
                 result?;
                 if self.is_interactive {
-                    info!(target: "client", "peer has sent everything, end your input to disconnect");
+                    lines::only_sending();
                 }
             }
             Ended::Sending(Err(error @ PipeError::Lost(_))) => {
@@ -87,7 +78,7 @@ impl Pipe {
 /// Ends a connection in such a way that the peer does not take what it has got so far for everything.
 pub(crate) fn reset(conn: &Conn) {
     if let Err(error) = conn.reset() {
-        debug!(target: "client", "the connection was gone already: {error}");
+        lines::was_gone(&error);
     }
 }
 
@@ -139,56 +130,3 @@ fn read_some<'a>(from: &mut impl Read, buf: &'a mut [u8]) -> io::Result<Option<&
         }
     }
 }
-
-impl fmt::Display for PipeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            PipeError::Lost(error) => write!(f, "lost the connection to the peer: {error}"),
-            PipeError::Stdin(error) => write!(f, "cannot read stdin: {error}"),
-            PipeError::Stdout(error) if error.kind() == ErrorKind::BrokenPipe => {
-                f.write_str("cannot write to stdout: its reader is gone (broken pipe)")
-            }
-            PipeError::Stdout(error) => write!(f, "cannot write to stdout: {error}"),
-        }
-    }
-}
-
-/// stdin and stdout as they are: the standard library's are behind a lock and a buffer, and its stdout is
-/// searched for line ends.
-mod raw {
-    use std::fs::File;
-    use std::io;
-    #[cfg(unix)]
-    use std::os::fd::AsFd;
-    #[cfg(windows)]
-    use std::os::windows::io::AsHandle;
-
-    #[cfg(unix)]
-    pub(super) fn stdin() -> io::Result<File> {
-        Ok(io::stdin().as_fd().try_clone_to_owned()?.into())
-    }
-
-    /// The only handle: whoever reads our stdout sees its end once this is dropped, and need not wait until we
-    /// exit. Where stdout was is /dev/null from here on.
-    #[cfg(unix)]
-    pub(super) fn stdout() -> io::Result<File> {
-        let stdout = io::stdout().as_fd().try_clone_to_owned()?;
-        nix::unistd::dup2_stdout(File::options().write(true).open("/dev/null")?)?;
-        Ok(stdout.into())
-    }
-
-    #[cfg(windows)]
-    pub(super) fn stdin() -> io::Result<File> {
-        Ok(io::stdin().as_handle().try_clone_to_owned()?.into())
-    }
-
-    #[cfg(windows)]
-    pub(super) fn stdout() -> io::Result<File> {
-        Ok(io::stdout().as_handle().try_clone_to_owned()?.into())
-    }
-}
-
-/// For every read and write; beyond this, system calls are no longer what costs.
-const BUF_LEN: usize = 64 * 1024;
-/// For what came before the connection broke to reach stdout.
-const LAST_WORDS: Duration = Duration::from_secs(2);

@@ -1,49 +1,66 @@
 //! `rdv serve`.
 
-use std::process;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 
 use log::{error, info, warn};
-use rdv_blocking::{Server, ServerConfig, ServerHandle};
+use rdv_blocking::{Error, Server, ServerConfig, ServerHandle, tls};
+use rdv_cli::exit::Exit;
+use rdv_cli::lines;
+use rdv_cli::signals::{self, Signal, exit_now};
 
-use crate::args::ServeArgs;
-use crate::exit::Exit;
+use crate::args::{ServerArgs, TlsFiles};
 
-/// Serves until SIGINT or SIGTERM.
-pub(crate) fn run(args: ServeArgs) -> Exit {
+/// Serves until a signal ends it.
+pub(crate) fn run(args: ServerArgs) -> Exit {
     let mut config = ServerConfig::default();
-    config.lobby = args.lobby();
-    let server = match Server::bind(&args.listen, config) {
-        Ok(server) => server,
-        Err(error) => {
-            error!(target: "server", "{error}");
-            return Exit::Failed;
+    config.lobby = args.common.lobby();
+    if let Some(files) = &args.tls {
+        match files.read() {
+            Ok(tls) => config.tls = Some(tls),
+            Err(error) => {
+                error!(target: "server", "--tls-cert, --tls-key: {error}");
+                return Exit::Usage;
+            }
         }
-    };
-    // Before the lines below, which scripts take as a sign that everything is set up.
-    stop_on_signal(server.handle());
-    for addr in server.local_addrs() {
-        info!(target: "server", "listening addr={addr}");
     }
-    match server.run() {
-        Ok(()) => Exit::Done,
-        Err(error) => {
-            error!(target: "server", "{error}");
-            Exit::Failed
+    let server = match Server::bind(&args.common.listen, config) {
+        Ok(server) => server,
+        Err(error) => return lines::served(Err(error)),
+    };
+    obey_signals(server.handle(), args.tls);
+    lines::listening(server.local_addrs());
+    lines::served(server.run())
+}
+
+/// The first signal asks clients to go, the second one ends it all. But with a certificate, SIGHUP renews it.
+fn obey_signals(server: ServerHandle, tls: Option<TlsFiles>) {
+    let mut is_ending = false;
+    let watching = signals::watch(move |signal| match (signal, &tls) {
+        (Signal::HangUp, Some(files)) => files.renew(&server),
+        (Signal::End | Signal::HangUp, _) if is_ending => exit_now(),
+        (Signal::End | Signal::HangUp, _) => {
+            is_ending = true;
+            server.shutdown();
         }
+    });
+    if let Err(error) = watching {
+        warn!(target: "server", "signals end this process at once: {error}");
     }
 }
 
-/// The first signal asks clients to go, the second one ends it all.
-fn stop_on_signal(server: ServerHandle) {
-    let signalled = AtomicBool::new(false);
-    let handler = move || {
-        if signalled.swap(true, Ordering::Relaxed) {
-            process::exit(Exit::Interrupted.status().into());
+impl TlsFiles {
+    fn read(&self) -> Result<Arc<rustls::ServerConfig>, Error> {
+        tls::server_config(&self.cert, &self.key)
+    }
+
+    /// Connections that are there already keep their session.
+    fn renew(&self, server: &ServerHandle) {
+        match self.read() {
+            Ok(tls) => {
+                server.set_tls(tls);
+                info!(target: "server", "certificate reloaded file={}", self.cert.display());
+            }
+            Err(error) => error!(target: "server", "certificate not reloaded, the old one stays: {error}"),
         }
-        server.shutdown();
-    };
-    if let Err(error) = ctrlc::set_handler(handler) {
-        warn!(target: "server", "signals end this process at once: {error}");
     }
 }

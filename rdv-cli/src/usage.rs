@@ -2,22 +2,34 @@
 
 use std::error::Error as _;
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser};
 use rdv_core::{HeaderError, Role, Token};
 
-use crate::args::Args;
 use crate::exit::Exit;
 
-/// Parses the command line. Help, version and errors are printed; what is left then is the exit status.
-pub(crate) fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Args, Exit> {
+/// Parses the command line of a program. Help, version and errors are printed; what is left then is the exit
+/// status.
+///
+/// # Errors
+/// What to exit with at once.
+pub fn parse<A: Parser>(argv: impl IntoIterator<Item = OsString>) -> Result<A, Exit> {
+    parsed(argv).map_err(|error| print(&error))
+}
+
+/// Parses the command line of a program. Errors are worded as they are to be printed.
+///
+/// # Errors
+/// clap's, help and version among them.
+pub fn parsed<A: Parser>(argv: impl IntoIterator<Item = OsString>) -> Result<A, clap::Error> {
     let argv: Vec<OsString> = argv.into_iter().collect();
-    Args::try_parse_from(&argv).map_err(|error| print(&reworded(error, &argv)))
+    A::try_parse_from(&argv).map_err(|error| reworded::<A>(error, &argv))
 }
 
 /// A header that can't be sent.
-pub(crate) fn bad_header(role: Role, error: &HeaderError) -> Exit {
+pub(crate) fn bad_header<A: CommandFactory>(role: Role, error: &HeaderError) -> Exit {
     let command = match role {
         Role::Dial => "dial",
         Role::Accept => "accept",
@@ -28,7 +40,7 @@ pub(crate) fn bad_header(role: Role, error: &HeaderError) -> Exit {
     } else {
         error.to_string()
     };
-    print(&usage_error(command, ErrorKind::ValueValidation, &format!("--header: {why}")))
+    print(&usage_error::<A>(command, ErrorKind::ValueValidation, &format!("--header: {why}")))
 }
 
 fn print(error: &clap::Error) -> Exit {
@@ -39,7 +51,7 @@ fn print(error: &clap::Error) -> Exit {
 
 /// Says what clap says, but shows the arguments of clients no further than their first characters: any of them
 /// may be a token, in the wrong place.
-fn reworded(error: clap::Error, argv: &[OsString]) -> clap::Error {
+fn reworded<A: CommandFactory>(error: clap::Error, argv: &[OsString]) -> clap::Error {
     let position = argv.iter().position(|arg| SUBCOMMANDS.iter().any(|command| arg == command));
     let Some((position, command)) = position.and_then(|at| Some((at, argv[at].to_str()?))) else {
         return error;
@@ -74,17 +86,26 @@ fn reworded(error: clap::Error, argv: &[OsString]) -> clap::Error {
         }
         _ => return error,
     };
-    usage_error(command, error.kind(), &message)
+    usage_error::<A>(command, error.kind(), &message)
 }
 
-fn usage_error(command: &str, kind: ErrorKind, message: &str) -> clap::Error {
-    let mut rdv = Args::command();
-    // Without this, the subcommand's usage would lack the name of the program.
-    rdv.build();
-    match rdv.find_subcommand_mut(command) {
-        Some(subcommand) => subcommand.error(kind, message),
-        None => rdv.error(kind, message),
+fn usage_error<A: CommandFactory>(command: &str, kind: ErrorKind, message: &str) -> clap::Error {
+    let mut program = A::command();
+    if let Some(name) = name() {
+        program.set_bin_name(name);
     }
+    // Without this, the subcommand's usage would lack the name of the program.
+    program.build();
+    match program.find_subcommand_mut(command) {
+        Some(subcommand) => subcommand.error(kind, message),
+        None => program.error(kind, message),
+    }
+}
+
+/// What this program has been called by, as clap has it.
+fn name() -> Option<String> {
+    let path = PathBuf::from(std::env::args_os().next()?);
+    Some(path.file_name()?.to_str()?.to_owned())
 }
 
 fn context(error: &clap::Error, kind: ContextKind) -> Option<String> {
@@ -97,6 +118,3 @@ fn shortened(text: &str) -> String {
 }
 
 const SUBCOMMANDS: [&str; 4] = ["serve", "dial", "accept", "demo"];
-
-#[cfg(test)]
-mod tests;

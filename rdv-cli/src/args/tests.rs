@@ -3,7 +3,11 @@ use std::time::Duration;
 use clap::{CommandFactory, Parser};
 use rdv_core::{AddrSpaces, Config, LobbyConfig, Observed};
 
-use super::{Args, ClientArgs, Command, ServeArgs};
+use rdv_cli::flags::{ClientArgs, ServeArgs};
+
+use super::{Args, Command};
+
+mod usage;
 
 const URL: &str = "http://example.com:8080/rdv";
 
@@ -30,7 +34,7 @@ fn serve(flags: &[&str]) -> ServeArgs {
     let Command::Serve(args) = parsed(&[&["serve"], flags].concat()).command else {
         panic!("this is rdv serve");
     };
-    args
+    args.common
 }
 
 #[test]

@@ -23,7 +23,7 @@ use self::page::Page;
 pub(crate) use self::size::Size;
 use self::traffic::{Flow, Payload};
 use crate::args::DemoArgs;
-use crate::exit::{Exit, explain};
+use rdv_cli::exit::{Exit, explain};
 
 /// Plays both acts. Done only if every byte has arrived.
 pub(crate) fn run(args: &DemoArgs) -> Exit {

@@ -7,7 +7,7 @@ use rdv_blocking::Conn;
 use rdv_core::{CandidateReport, Fate, Origin, Report, Role, Route};
 
 use super::page::Page;
-use crate::duration::Pretty;
+use rdv_cli::duration::Pretty;
 
 /// Prints when each step was taken and how long it took the dialer, and what became of its candidates.
 pub(super) fn show(page: &mut Page, dialer: &Conn, accepter: &Conn) -> io::Result<()> {

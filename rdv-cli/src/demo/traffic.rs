@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rdv_blocking::Conn;
 use sha2::{Digest, Sha256};
 
-use crate::duration::Pretty;
+use rdv_cli::duration::Pretty;
 
 /// What one side sends. It never repeats, so whatever is lost, doubled or swapped changes the hash.
 #[derive(Clone, Debug)]

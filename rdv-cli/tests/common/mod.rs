@@ -1,13 +1,18 @@
-//! Runs the real `rdv`. Every wait is bounded, and no process outlives its test.
+//! Runs the real `rdv`, or what stands in for it: the `PROGRAM` of the crate's root where no other is named. Every
+//! wait is bounded, and no process outlives its test.
 
 // Each test binary uses its own part of this.
 #![allow(dead_code)]
+
+mod program;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
+
+pub(crate) use program::Program;
 
 /// For anything that is to happen.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -33,7 +38,11 @@ pub(crate) struct Finished {
 
 impl Rdv {
     pub(crate) fn start(args: &[&str]) -> Rdv {
-        let mut rdv = Rdv::start_without_reader(args);
+        Rdv::start_as(crate::PROGRAM, args)
+    }
+
+    pub(crate) fn start_as(program: Program, args: &[&str]) -> Rdv {
+        let mut rdv = Rdv::start_without_reader(program, args);
         let stdout = rdv.1.stdout.take().expect("stdout is piped");
         rdv.0.stdout = Some(in_background(move || read_all(stdout)));
         rdv.into_waited()
@@ -41,7 +50,7 @@ impl Rdv {
 
     /// Nobody reads its stdout: the pipe is closed once `connected` has come in its log.
     pub(crate) fn start_and_close_stdout(args: &[&str], once: &str) -> Rdv {
-        let mut rdv = Rdv::start_without_reader(args);
+        let mut rdv = Rdv::start_without_reader(crate::PROGRAM, args);
         let stdout = rdv.1.stdout.take();
         rdv.0.wait_for(once);
         drop(stdout);
@@ -50,13 +59,13 @@ impl Rdv {
 
     /// Nobody reads its stdout, but the pipe stays open for as long as what is returned beside.
     pub(crate) fn start_and_hold_stdout(args: &[&str]) -> (Rdv, impl Sized + use<>) {
-        let mut rdv = Rdv::start_without_reader(args);
+        let mut rdv = Rdv::start_without_reader(crate::PROGRAM, args);
         let stdout = rdv.1.stdout.take();
         (rdv.into_waited(), stdout)
     }
 
-    fn start_without_reader(args: &[&str]) -> Starting {
-        let mut child = command(args).spawn().expect("rdv does not start");
+    fn start_without_reader(program: Program, args: &[&str]) -> Starting {
+        let mut child = program.command(args).spawn().expect("rdv does not start");
         let stderr = BufReader::new(child.stderr.take().expect("stderr is piped"));
         let (lines, log) = channel();
         thread::spawn(move || {
@@ -167,11 +176,16 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(flags: &[&str]) -> Server {
-        let mut rdv = Rdv::start(&[&["serve", "-l", "127.0.0.1:0"], flags].concat());
+        Server::start_as(crate::PROGRAM, flags)
+    }
+
+    pub(crate) fn start_as(program: Program, flags: &[&str]) -> Server {
+        let mut rdv = Rdv::start_as(program, &[&["serve", "-l", "127.0.0.1:0"], flags].concat());
         let line = rdv.wait_for("listening");
         let addr =
             line.strip_prefix("INFO server: listening addr=").expect("the form of the line is relied on");
-        Server { url: format!("http://{addr}"), rdv }
+        let scheme = if flags.contains(&"--tls-cert") { "https" } else { "http" };
+        Server { url: format!("{scheme}://{addr}"), rdv }
     }
 
     /// Starts both clients of a pair, and waits until they are connected.
@@ -214,9 +228,7 @@ pub(crate) const DIRECT: &[&str] = &["-s", "all"];
 pub(crate) const RELAYED: &[&str] = &["-r"];
 
 pub(crate) fn command(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rdv"));
-    command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
+    crate::PROGRAM.command(args)
 }
 
 fn read_all(mut from: impl Read) -> Vec<u8> {

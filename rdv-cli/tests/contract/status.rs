@@ -1,12 +1,10 @@
 //! Exit statuses, and the one line that goes with each.
 
-mod common;
-
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread;
 
-use common::{Finished, Rdv, Server, TOKEN, run};
+use crate::common::{Finished, Rdv, Server, TOKEN, run};
 
 #[test]
 fn usage_is_2() {
@@ -26,7 +24,6 @@ fn usage_is_2() {
             TOKEN,
         ],
         &["serve", "-l", "8080"],
-        &["demo", "--size", "0"],
     ] {
         let end = run(line);
         assert_eq!(end.status, Some(2), "{line:?}: {:#?}", end.log);

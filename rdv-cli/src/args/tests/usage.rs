@@ -1,8 +1,7 @@
 use std::ffi::OsString;
 
-use clap::Parser;
+use rdv_cli::usage;
 
-use super::reworded;
 use crate::args::Args;
 
 const URL: &str = "http://example.com:8080";
@@ -10,9 +9,8 @@ const SECRET: &str = "pantry/7f3a9c";
 
 /// What is printed for a line that can't be followed.
 fn refused(line: &[&str]) -> String {
-    let argv: Vec<OsString> = [&["rdv"], line].concat().into_iter().map(OsString::from).collect();
-    let error = Args::try_parse_from(&argv).expect_err("this is no usage error");
-    let error = reworded(error, &argv);
+    let argv = [&["rdv"], line].concat().into_iter().map(OsString::from);
+    let error = usage::parsed::<Args>(argv).expect_err("this is no usage error");
     assert!(error.use_stderr());
     error.to_string()
 }
@@ -36,6 +34,8 @@ fn errors_say_what_is_wrong() {
         (&["serve", "-l", "8080"], r#"--listen <[HOST]:PORT>: expected [HOST]:PORT, for example :8080"#),
         (&["serve", "--observed-header", "a b"], "--observed-header <NAME>: invalid HTTP header name"),
         (&["serve", "--idle-timeout", "soon"], "--idle-timeout <DURATION>: expected a duration"),
+        (&["serve", "--tls-cert", "cert.pem"], "required arguments were not provided:\n  --tls-key <FILE>"),
+        (&["serve", "--tls-key", "key.pem"], "required arguments were not provided:\n  --tls-cert <FILE>"),
         (&["serve", "now"], r#"unexpected argument "now""#),
         (&["demo", "--size", "2G"], "--size <BYTES>: expected 1 byte to 1 GiB"),
         (&["diall", URL], "unrecognized subcommand 'diall'"),

@@ -1,8 +1,6 @@
 //! Bytes arrive: all of them, in order, on both routes and in both directions.
 
-mod common;
-
-use common::{DIRECT, Finished, RELAYED, Rdv, Server, TOKEN, data};
+use crate::common::{DIRECT, Finished, RELAYED, Rdv, Server, TOKEN, data};
 
 const LEN: usize = 5 << 20;
 

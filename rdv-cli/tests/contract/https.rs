@@ -1,7 +1,5 @@
 //! https to the server, and what of it the command line decides: trust, and headers.
 
-mod common;
-
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -10,7 +8,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::{env, fs, process};
 
-use common::{PATIENCE, TOKEN, run};
+use crate::common::{PATIENCE, TOKEN, run};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};

@@ -1,9 +1,6 @@
-//! SIGINT and SIGTERM end servers and clients cleanly.
-#![cfg(unix)]
+//! Signals end servers and clients cleanly.
 
-mod common;
-
-use common::{DIRECT, RELAYED, Rdv, Server, TOKEN, data};
+use crate::common::{DIRECT, RELAYED, Rdv, Server, TOKEN, data};
 
 #[test]
 fn a_server_shuts_down_in_good_order() {
@@ -38,7 +35,7 @@ fn a_server_that_goes_cuts_relays_off() {
 
 #[test]
 fn a_client_that_waits_is_130() {
-    for signal in ["INT", "TERM"] {
+    for signal in ["INT", "TERM", "HUP"] {
         let mut server = Server::start(&["-v"]);
         let client = Rdv::start(&["accept", &server.url, TOKEN]);
         server.rdv.wait_for("joined: ACCEPT");
@@ -52,7 +49,7 @@ fn a_client_that_waits_is_130() {
 /// What the peer has got so far must not look complete to it.
 #[test]
 fn a_client_that_is_connected_resets() {
-    for (signal, flags) in [("INT", DIRECT), ("TERM", RELAYED)] {
+    for (signal, flags) in [("INT", DIRECT), ("TERM", RELAYED), ("HUP", RELAYED)] {
         let server = Server::start(&[]);
         let [dialer, accepter] = server.pair(flags);
         dialer.signal(signal);
@@ -88,4 +85,19 @@ fn a_client_whose_pipes_are_stuck_ends_all_the_same() {
     assert_eq!(accepter.finish().status, Some(130));
     let end = dialer.finish();
     assert_eq!(end.status, Some(1), "{:#?}", end.log);
+}
+
+/// The server waits for the client to read its answer, which is stopped and does not.
+#[test]
+fn a_second_signal_ends_a_server_at_once() {
+    let mut server = Server::start(&["-v"]);
+    let client = Rdv::start(&["dial", &server.url, TOKEN]);
+    server.rdv.wait_for("joined: DIAL");
+    client.signal("STOP");
+    server.rdv.signal("TERM");
+    server.rdv.wait_for("shutting down");
+    server.rdv.signal("INT");
+    let end = server.rdv.finish();
+    client.signal("CONT");
+    assert_eq!(end.status, Some(130), "{:#?}", end.log);
 }

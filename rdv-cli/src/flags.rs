@@ -1,0 +1,212 @@
+//! The flags that the command and the examples have in common. Every value is parsed once, here, into the type
+//! that is used.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use log::{LevelFilter, error};
+use rdv_core::http::HeaderName;
+use rdv_core::{
+    AddrSpaces, Config, HeaderError, Headers, LobbyConfig, Observed, Role, ServerUrl, Token, WaitForP2p,
+};
+use rdv_socket::ListenAddr;
+use rustls::ClientConfig;
+
+use crate::duration::{Limit, Span};
+use crate::exit::Exit;
+use crate::{logging, usage};
+
+/// The command line of an example that can stand in for the command.
+#[derive(Debug, Parser)]
+#[command(name = "rdv", version, about = ABOUT)]
+pub struct PeerArgs {
+    /// Log every step (to stderr, like all logs)
+    #[arg(short, long, global = true, overrides_with = "verbose")]
+    verbose: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: PeerCommand,
+}
+
+/// What the command and the examples can do.
+#[derive(Debug, Subcommand)]
+pub enum PeerCommand {
+    /// Run a server, where peers find each other
+    Serve(ServeArgs),
+    /// Connect to the peer that accepts with the same token
+    #[command(long_about = DIAL, after_help = DIAL_EXAMPLE)]
+    Dial(ClientArgs),
+    /// Connect to the peer that dials with the same token
+    #[command(long_about = ACCEPT, after_help = ACCEPT_EXAMPLE)]
+    Accept(ClientArgs),
+}
+
+/// What an operator decides.
+#[derive(Debug, clap::Args)]
+pub struct ServeArgs {
+    /// Where to listen: without a host on all addresses, IPv4 and IPv6; port 0 is a free one
+    #[arg(short, long, value_name = "[HOST]:PORT", default_value = ":8080")]
+    pub listen: ListenAddr,
+    /// How long a client may wait for its peer (default: 10m; none: no limit)
+    #[arg(long, value_name = "DURATION")]
+    lobby_timeout: Option<Limit>,
+    /// How long a relayed pair may go without a byte (default: 1h; none: no limit)
+    #[arg(long, value_name = "DURATION")]
+    idle_timeout: Option<Limit>,
+    /// Take the client's address from this request header, set by the proxy in front
+    ///
+    /// Its value is an address with a port, such as 192.0.2.1:39841, which peers are going to dial. The
+    /// proxy must overwrite the header if a client sends it.
+    #[arg(long, value_name = "NAME", verbatim_doc_comment)]
+    observed_header: Option<HeaderName>,
+}
+
+/// What a user decides about an attempt.
+#[derive(Debug, clap::Args)]
+pub struct ClientArgs {
+    /// The server: http://HOST:PORT/PATH or https://..., where port and path can be missing
+    pub url: ServerUrl,
+    /// Any text that both peers know and nobody else: a secret for this one connection
+    pub token: Token,
+    /// Kinds of addresses to use: default, all, public, none, or a comma list of single ones
+    ///
+    /// The single ones are public4, public6, private4, private6, link4, link6, loopback4 and loopback6. The
+    /// default is the public and the private ones. `all` adds loopback, for two peers on one machine;
+    /// `none` leaves the relay only.
+    #[arg(
+        short,
+        long,
+        value_name = "SPACES",
+        default_value = "default",
+        hide_default_value = true,
+        verbatim_doc_comment
+    )]
+    spaces: AddrSpaces,
+    /// Go through the server in any case: the same as --spaces none
+    #[arg(short, long, conflicts_with = "spaces")]
+    relay: bool,
+    /// How long to try for a direct connection before taking the relay (default: 1s)
+    ///
+    /// Only the dialer chooses; it means nothing to the one that accepts.
+    #[arg(long, value_name = "DURATION")]
+    wait: Option<Span>,
+    /// Give up unless connected to the peer after this long (default: none)
+    #[arg(long, value_name = "DURATION")]
+    timeout: Option<Limit>,
+    /// Add a header to the request, such as 'Authorization: Bearer ...'; can be repeated
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
+    headers: Vec<String>,
+    /// Trust the certificates in this PEM file too, for https
+    #[arg(long, value_name = "FILE")]
+    cacert: Option<PathBuf>,
+}
+
+impl PeerArgs {
+    /// Parses the command line of this process, and begins to log. Help and errors are printed; what is left then
+    /// is the exit status.
+    ///
+    /// # Errors
+    /// What to exit with at once.
+    pub fn from_env() -> Result<PeerCommand, Exit> {
+        let PeerArgs { verbose, command } = usage::parse(std::env::args_os())?;
+        logging::init(if verbose { LevelFilter::Debug } else { LevelFilter::Info });
+        Ok(command)
+    }
+}
+
+impl ServeArgs {
+    /// The lobby's configuration.
+    pub fn lobby(&self) -> LobbyConfig {
+        let mut config = LobbyConfig::default();
+        if let Some(Limit(timeout)) = self.lobby_timeout {
+            config.lobby_timeout = timeout;
+        }
+        if let Some(Limit(timeout)) = self.idle_timeout {
+            config.idle_timeout = timeout;
+        }
+        if let Some(name) = &self.observed_header {
+            config.observed = Observed::Header(name.clone());
+        }
+        config
+    }
+}
+
+impl ClientArgs {
+    /// The client's configuration.
+    ///
+    /// # Errors
+    /// For a header that can't be sent.
+    pub fn config(&self) -> Result<Config, HeaderError> {
+        let mut config = Config::default();
+        config.spaces = if self.relay { AddrSpaces::NONE } else { self.spaces };
+        if let Some(Span(wait)) = self.wait {
+            config.picker = Arc::new(WaitForP2p(wait));
+        }
+        if let Some(Limit(timeout)) = self.timeout {
+            config.timeout = timeout;
+        }
+        config.headers = self.headers()?;
+        Ok(config)
+    }
+
+    /// What a client needs: its configuration and, with `--cacert`, one for TLS. Errors are printed; what is left
+    /// then is the exit status.
+    ///
+    /// # Errors
+    /// What to exit with at once.
+    pub fn prepare<A: CommandFactory>(
+        &self,
+        role: Role,
+    ) -> Result<(Config, Option<Arc<ClientConfig>>), Exit> {
+        let config = self.config().map_err(|error| usage::bad_header::<A>(role, &error))?;
+        let tls = self.cacert.as_deref().map(|path| rdv_socket::tls::client_config(Some(path))).transpose();
+        let tls = tls.map_err(|error| {
+            error!(target: "client", "--cacert: {error}");
+            Exit::Usage
+        })?;
+        Ok((config, tls))
+    }
+
+    fn headers(&self) -> Result<Headers, HeaderError> {
+        self.headers.iter().try_fold(Headers::default(), |mut headers, line| {
+            headers.add_line(line)?;
+            Ok(headers)
+        })
+    }
+}
+
+/// What rdv is, in two lines.
+pub const ABOUT: &str = "\
+A TCP connection between two machines, wherever they are:
+direct if the networks in between allow it, relayed by the server if not.";
+
+/// The help of `dial`.
+pub const DIAL: &str = "\
+Connect to the peer that accepts with the same token.
+
+What comes on stdin goes to the peer, and what the peer sends goes to stdout. The end of
+stdin is passed on, and the other direction goes on to its own end. Nothing is encrypted
+between the peers: send only what may be read on the way, or what is encrypted already.";
+
+/// The help of `accept`.
+pub const ACCEPT: &str = "\
+Connect to the peer that dials with the same token.
+
+What comes on stdin goes to the peer, and what the peer sends goes to stdout. The end of
+stdin is passed on, and the other direction goes on to its own end. Nothing is encrypted
+between the peers: send only what may be read on the way, or what is encrypted already.";
+
+/// Its end.
+pub const DIAL_EXAMPLE: &str = "\
+Example:
+  rdv dial http://example.com:8080 7f3a9c < photos.tar
+  rdv dial --spaces all http://localhost:8080 7f3a9c           both peers on this machine
+  rdv dial --relay --timeout 1m https://example.com/rdv 7f3a9c";
+
+/// Its end.
+pub const ACCEPT_EXAMPLE: &str = "\
+Example:
+  rdv accept http://example.com:8080 7f3a9c > photos.tar
+  rdv accept --spaces all http://localhost:8080 7f3a9c         both peers on this machine
+  rdv accept -H 'Authorization: Bearer ...' https://example.com/rdv 7f3a9c";

@@ -1,0 +1,62 @@
+//! The signals that end a process, or have it read its files again.
+
+use std::io;
+use std::process;
+
+use log::warn;
+
+use crate::exit::Exit;
+
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGINT or SIGTERM: to end. On Windows, Ctrl-C and its like.
+    End,
+    /// SIGHUP: the terminal is gone, or files have changed.
+    HangUp,
+}
+
+/// Calls `handler` for each signal from now on, on a thread of its own.
+///
+/// # Errors
+/// The system's. Signals end the process at once then.
+#[cfg(unix)]
+pub fn watch(mut handler: impl FnMut(Signal) + Send + 'static) -> io::Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    use signal_hook::iterator::Signals;
+
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    std::thread::Builder::new().name("rdv-signals".to_owned()).spawn(move || {
+        for signal in signals.forever() {
+            handler(if signal == SIGHUP { Signal::HangUp } else { Signal::End });
+        }
+    })?;
+    Ok(())
+}
+
+/// Calls `handler` for each signal from now on, on a thread of its own.
+///
+/// # Errors
+/// The system's. Signals end the process at once then.
+#[cfg(windows)]
+pub fn watch(mut handler: impl FnMut(Signal) + Send + 'static) -> io::Result<()> {
+    ctrlc::set_handler(move || handler(Signal::End)).map_err(io::Error::other)
+}
+
+/// Calls `end` at the first signal, of whatever kind. The second one ends the process at once.
+pub fn on_first(target: &str, end: impl FnOnce() + Send + 'static) {
+    let mut end = Some(end);
+    let watching = watch(move |_| match end.take() {
+        Some(end) => end(),
+        // Somebody is impatient.
+        None => exit_now(),
+    });
+    if let Err(error) = watching {
+        warn!(target: target, "signals end this process at once: {error}");
+    }
+}
+
+/// Ends the process, whatever its threads wait for.
+pub fn exit_now() -> ! {
+    process::exit(Exit::Interrupted.status().into())
+}

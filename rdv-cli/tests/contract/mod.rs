@@ -1,0 +1,9 @@
+//! What every program that stands in for `rdv` has to keep: what a script sees of stdin, stdout, stderr and the exit
+//! status. Each program's tests are these.
+
+mod https;
+#[cfg(unix)]
+mod signals;
+mod status;
+mod streams;
+mod transfer;
