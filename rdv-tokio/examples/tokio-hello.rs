@@ -1,0 +1,37 @@
+//! Two peers say hello to each other, on tokio.
+//!
+//! ```sh
+//! cargo run -p rdv-cli -- serve
+//! cargo run -p rdv-tokio --example tokio-hello -- accept http://127.0.0.1:8080 7f3a9c
+//! cargo run -p rdv-tokio --example tokio-hello -- dial http://127.0.0.1:8080 7f3a9c
+//! ```
+
+use rdv_core::{AddrSpaces, Role};
+use rdv_tokio::Client;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let [role, url, token] = &args[..] else {
+        return Err("usage: tokio-hello dial|accept URL TOKEN".into());
+    };
+    let role = match role.as_str() {
+        "dial" => Role::Dial,
+        "accept" => Role::Accept,
+        other => return Err(format!("expected dial or accept, got {other:?}").into()),
+    };
+
+    let mut client = Client::default();
+    // Both peers may be on one machine; otherwise the default is the better choice.
+    client.config.spaces = AddrSpaces::ALL;
+    let mut conn = client.connect(role, &url.parse()?, &token.parse()?).await?;
+    println!("connected to {}, relayed: {}", conn.peer_addr(), conn.is_relay());
+
+    conn.write_all(format!("hello from the one with the role {role}\n").as_bytes()).await?;
+    conn.shutdown().await?;
+    let mut line = String::new();
+    BufReader::new(conn).read_line(&mut line).await?;
+    println!("the peer says: {}", line.trim_end());
+    Ok(())
+}
