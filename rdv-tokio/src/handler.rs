@@ -40,7 +40,7 @@ pub enum Verdict {
     Relay,
     /// Neither hears of the other.
     Reject {
-        /// The answer's status, 4xx or 5xx.
+        /// The answer's status, 4xx or 5xx; any other becomes 500.
         status: StatusCode,
         /// The answer's body.
         reason: String,

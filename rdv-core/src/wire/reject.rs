@@ -60,7 +60,7 @@ pub enum Reject {
     ShuttingDown,
     /// The server has shut down, the client came later.
     Closed,
-    /// The application's own verdict on a pair.
+    /// The application's own verdict on a pair. A status that is neither 4xx nor 5xx becomes 500.
     Application(StatusCode, String),
 }
 
@@ -120,7 +120,11 @@ impl Reject {
             Reject::FullForAddr => (StatusCode::TOO_MANY_REQUESTS, "full-for-addr"),
             Reject::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, "shutting-down"),
             Reject::Closed => (StatusCode::SERVICE_UNAVAILABLE, "closed"),
-            Reject::Application(status, _) => (*status, "application"),
+            Reject::Application(status, _) => {
+                // Anything else would not be a refusal; least of all a 101.
+                let refuses = status.is_client_error() || status.is_server_error();
+                (if refuses { *status } else { StatusCode::INTERNAL_SERVER_ERROR }, "application")
+            }
         }
     }
 }

@@ -204,3 +204,6 @@ impl fmt::Debug for HttpStream {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -51,3 +51,12 @@ fn a_refusal_is_an_answer() {
     assert_eq!(response.headers()["rdv-error"], "application");
     assert_eq!(response.body(), "two\r\n\r\nlines");
 }
+
+#[test]
+fn no_refusal_is_an_upgrade() {
+    for status in [StatusCode::SWITCHING_PROTOCOLS, StatusCode::OK, StatusCode::FOUND] {
+        let reject = Reject::Application(status, "no".into());
+        assert_eq!(reject.to_response().status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(!Answered::parse(&reject.encode()).unwrap().switches);
+    }
+}
