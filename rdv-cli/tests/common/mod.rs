@@ -122,6 +122,14 @@ impl Rdv {
         assert!(status.expect("there is no kill command").success(), "cannot send {name}");
     }
 
+    /// Two signals, of two kinds: of one kind, the second may merge with the first. From one shell, so that there is
+    /// no pause between them.
+    pub(crate) fn signal_twice(&self, first: &str, second: &str) {
+        let script = format!("kill -{first} {pid} && kill -{second} {pid}", pid = self.pid);
+        let status = Command::new("sh").args(["-c", &script]).status().expect("there is no shell");
+        assert!(status.success(), "cannot send {first} and {second}");
+    }
+
     /// Waits for its exit. Its stdin stays as it is.
     pub(crate) fn finish(mut self) -> Finished {
         let Ok(status) = self.exit.recv_timeout(PATIENCE) else {

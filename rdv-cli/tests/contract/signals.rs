@@ -94,9 +94,7 @@ fn a_second_signal_ends_a_server_at_once() {
     let client = Rdv::start(&["dial", &server.url, TOKEN]);
     server.rdv.wait_for("joined: DIAL");
     client.signal("STOP");
-    server.rdv.signal("TERM");
-    server.rdv.wait_for("shutting down");
-    server.rdv.signal("INT");
+    server.rdv.signal_twice("TERM", "INT");
     let end = server.rdv.finish();
     client.signal("CONT");
     assert_eq!(end.status, Some(130), "{:#?}", end.log);
