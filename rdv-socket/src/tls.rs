@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
@@ -59,12 +59,22 @@ pub fn server_config(cert_pem: &Path, key_pem: &Path) -> Result<Arc<ServerConfig
     if certs.is_empty() {
         return Err(unusable(cert_pem, "it has no certificate in PEM form".to_owned()));
     }
-    let key = PrivateKeyDer::from_pem_file(key_pem).map_err(|err| unusable(key_pem, err.to_string()))?;
+    let key = PrivateKeyDer::from_pem_file(key_pem).map_err(|err| {
+        let is_missing = matches!(err, pem::Error::NoItemsFound);
+        unusable(
+            key_pem,
+            if is_missing { "it has no private key in PEM form".into() } else { err.to_string() },
+        )
+    })?;
     let config = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(|err| ConfigError(err.to_string()))?;
     let config = config.with_no_client_auth().with_single_cert(certs, key);
-    let mut config = config.map_err(|err| unusable(cert_pem, err.to_string()))?;
+    let mut config = config.map_err(|err| {
+        let is_mismatch = matches!(err, rustls::Error::InconsistentKeys(_));
+        let mismatch = || format!("the key in {} does not belong to it", key_pem.display());
+        unusable(cert_pem, if is_mismatch { mismatch() } else { err.to_string() })
+    })?;
     config.alpn_protocols = http1();
     Ok(Arc::new(config))
 }
