@@ -160,8 +160,9 @@ impl Drop for TestServer {
 #[track_caller]
 pub fn settle(server: SocketAddr) {
     let waits = RawConn::connect(server);
+    let request = format!("SETTLE / HTTP/1.1\r\nHost: rdv.test\r\nPadding: {}\r\n\r\n", "x".repeat(2000));
     for mut probe in [RawConn::connect(server), waits] {
-        probe.send("SETTLE / HTTP/1.1\r\nHost: rdv.test\r\n\r\n");
+        probe.send(&request);
         assert_eq!(read_told(&mut probe).code, "not-an-upgrade");
         probe.expect_eof();
     }

@@ -352,8 +352,9 @@ fn shutdown_with_clients_that_read_nothing(subject: &'static dyn Adapter) {
     let start = Instant::now();
     server.stop().expect("no error");
     assert!(start.elapsed() < Duration::from_secs(5), "{}: took {:?}", subject.name(), start.elapsed());
-    for mut client in stubborn {
-        assert_eq!(read_told(&mut client).code, "shutting-down", "{}", subject.name());
+    for (i, mut client) in stubborn.into_iter().enumerate() {
+        let told = read_told(&mut client);
+        assert_eq!(told.code, "shutting-down", "{}: client {i}: {told:?}", subject.name());
         client.expect_closed();
     }
 }
