@@ -28,13 +28,13 @@ pub(crate) fn run(role: Role, args: ClientArgs) -> Exit {
         Err(_) if interrupt.has_come() => return lines::interrupted(),
         Err(error) => return lines::not_connected(&error),
     };
-    lines::connected(conn.meta(), conn.is_relay(), conn.peer_addr(), started.elapsed());
-    if interrupt.connected(&conn) {
-        pass(&conn, &interrupt)
-    } else {
+    // Before the line that scripts may answer with a signal.
+    if !interrupt.connected(&conn) {
         pipe::reset(&conn);
-        lines::interrupted()
+        return lines::interrupted();
     }
+    lines::connected(conn.meta(), conn.is_relay(), conn.peer_addr(), started.elapsed());
+    pass(&conn, &interrupt)
 }
 
 fn pass(conn: &Arc<Conn>, interrupt: &Interrupt) -> Exit {

@@ -166,9 +166,9 @@ async fn receive(
             return stdout.close().await.map_err(PipeError::Stdout);
         }
         count.set(count.get() + len as u64);
-        stdout.write_all(&buf[..len]).await.map_err(PipeError::Stdout)?;
-        // The bytes are on their way to another thread, which tells of errors only then.
-        stdout.flush().await.map_err(PipeError::Stdout)?;
+        let written = stdout.write_all(&buf[..len]).await;
+        // The bytes are on their way to another thread. Where it fails it takes no more, but says why only here.
+        stdout.flush().await.and(written).map_err(PipeError::Stdout)?;
     }
 }
 
