@@ -16,6 +16,7 @@ pub use error::Error;
 
 /// Connects to peers. Cheap to clone, and good for any number of attempts, at once from many threads too.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Client {
     /// What the attempts have in common.
     pub config: Config,

@@ -19,6 +19,7 @@ pub use error::Error;
 /// Dropping the future of an attempt cancels it, and closes every socket of it at once. The futures are `Send`,
 /// and run on any executor.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Client {
     /// What the attempts have in common.
     pub config: Config,

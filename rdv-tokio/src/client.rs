@@ -19,6 +19,7 @@ pub use error::Error;
 /// Dropping the future of an attempt cancels it, and closes every socket of it at once. The futures are `Send`,
 /// and need a runtime whose I/O and time are enabled.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Client {
     /// What the attempts have in common.
     pub config: Config,

@@ -58,7 +58,7 @@ impl Default for Config {
     }
 }
 
-/// What is particular to one attempt.
+/// What is particular to one attempt. Exhaustive on purpose: a driver has to decide on each of them.
 #[derive(Clone, Debug)]
 pub struct Attempt {
     /// Which of the two peers this is.
