@@ -2,6 +2,7 @@
 
 mod copy;
 mod front;
+mod shift;
 mod worker;
 
 use std::io;

@@ -1,19 +1,17 @@
-//! A worker's loop: drives the relays of its pairs, and copies their bytes.
+//! A worker thread, as the front sees it: it is given pairs, and told to stop.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
 
-use mio::{Events, Poll, Token, Waker};
-use rdv_core::{ConnId, Output, Relay, RelayEvent, RelayReport};
+use mio::{Poll, Token, Waker};
+use rdv_core::{ConnId, Relay};
 
-use super::copy::{Copy, Pumped};
-use crate::driver::{Driver, Socket};
+use super::shift::Shift;
+use crate::driver::Socket;
 
-/// A worker thread, as the front sees it.
+/// The thread, and the way to it.
 pub(super) struct Worker {
     orders: Sender<Order>,
     waker: Arc<Waker>,
@@ -26,7 +24,8 @@ pub(super) struct Pair {
     pub(super) sockets: [(ConnId, Option<Socket>); 2],
 }
 
-enum Order {
+/// What a worker is told.
+pub(super) enum Order {
     Serve(Box<Pair>),
     Stop,
 }
@@ -36,15 +35,7 @@ impl Worker {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         let (orders, receiver) = channel();
-        let shift = Shift {
-            driver: Driver::new(poll),
-            pairs: HashMap::new(),
-            pair_of: HashMap::new(),
-            deadlines: BTreeSet::new(),
-            busy: VecDeque::new(),
-            served: 0,
-            buffer: vec![0; BUFFER_LEN],
-        };
+        let shift = Shift::new(poll);
         let thread = thread::Builder::new().name("rdv-relay".into()).spawn(move || shift.run(&receiver))?;
         Ok(Self { orders, waker, thread })
     }
@@ -75,196 +66,4 @@ impl Worker {
     }
 }
 
-/// What happens on a worker's thread.
-struct Shift {
-    driver: Driver,
-    pairs: HashMap<PairId, Served>,
-    pair_of: HashMap<ConnId, PairId>,
-    deadlines: BTreeSet<(Instant, PairId)>,
-    /// Pairs that had more to copy than one turn allows.
-    busy: VecDeque<PairId>,
-    served: PairId,
-    /// Bytes on their way; one for all, since none stay in it.
-    buffer: Vec<u8>,
-}
-
-type PairId = u64;
-
-struct Served {
-    relay: Relay,
-    conns: [ConnId; 2],
-    deadline: Option<Instant>,
-    copy: Option<Copy>,
-    /// Whether it stands in the queue of busy pairs.
-    queued: bool,
-}
-
-impl Shift {
-    fn run(mut self, orders: &Receiver<Order>) {
-        let mut events = Events::with_capacity(1024);
-        loop {
-            loop {
-                match orders.try_recv() {
-                    Ok(Order::Serve(pair)) => self.serve(*pair),
-                    Ok(Order::Stop) | Err(TryRecvError::Disconnected) => return self.stop(),
-                    Err(TryRecvError::Empty) => break,
-                }
-            }
-            let mut ready = Vec::new();
-            let deadline = match self.busy.is_empty() {
-                true => self.deadlines.first().map(|(at, _)| *at),
-                false => Some(Instant::now()),
-            };
-            let waited = self.driver.wait(&mut events, deadline, |conn, failed| ready.push((conn, failed)));
-            if let Err(err) = waited {
-                log::error!(target: "server", "a relay thread cannot go on: {err}");
-                return self.stop();
-            }
-            while let Some(answer) = self.driver.next_answer() {
-                if let Some(id) = self.pair_of.get(&answer.conn).copied() {
-                    self.act(id, |relay| relay.handle_input(Instant::now(), answer.input()));
-                }
-            }
-            for (conn, failed) in ready {
-                self.conn_ready(conn, failed);
-            }
-            for _ in 0..self.busy.len() {
-                if let Some(id) = self.busy.pop_front() {
-                    self.pairs.entry(id).and_modify(|pair| pair.queued = false);
-                    self.pump(id);
-                }
-            }
-            self.time_passes();
-        }
-    }
-
-    fn serve(&mut self, pair: Pair) {
-        self.served += 1;
-        let id = self.served;
-        let conns = pair.sockets.each_ref().map(|(conn, _)| *conn);
-        for (conn, socket) in pair.sockets {
-            self.pair_of.insert(conn, id);
-            self.driver.add(socket.ok_or_else(|| io::ErrorKind::NotConnected.into()), conn);
-        }
-        let served = Served { relay: pair.relay, conns, deadline: None, copy: None, queued: false };
-        self.pairs.insert(id, served);
-        self.act(id, |_| {});
-    }
-
-    fn stop(mut self) {
-        let ids: Vec<PairId> = self.pairs.keys().copied().collect();
-        for id in ids {
-            self.act(id, |relay| relay.close(Instant::now()));
-        }
-    }
-
-    fn conn_ready(&mut self, conn: ConnId, failed: bool) {
-        let Some(id) = self.pair_of.get(&conn).copied() else {
-            return;
-        };
-        let Some(Served { copy: Some(copy), .. }) = self.pairs.get(&id) else {
-            return;
-        };
-        let error =
-            if failed { self.driver.stream_mut(conn).and_then(|it| it.take_error().ok()?) } else { None };
-        match error {
-            // A connection that nothing is read from or written to at the moment can only fail like this.
-            Some(err) => {
-                let (traffic, end) = (copy.traffic(), rdv_core::DataEnd::Broken(conn, err.kind()));
-                self.act(id, |relay| relay.handle_end(Instant::now(), traffic, end));
-            }
-            None => self.pump(id),
-        }
-    }
-
-    fn time_passes(&mut self) {
-        let now = Instant::now();
-        while let Some((_, id)) = self.deadlines.first().copied().filter(|(at, _)| *at <= now) {
-            let Some(pair) = self.pairs.get(&id) else {
-                return;
-            };
-            let traffic = pair.copy.as_ref().map(Copy::traffic);
-            self.act(id, |relay| {
-                if let Some(traffic) = traffic {
-                    relay.handle_traffic(now, traffic);
-                }
-                relay.handle_timeout(now);
-            });
-        }
-    }
-
-    /// Tells a relay something, and has done what it wants.
-    fn act(&mut self, id: PairId, tell: impl FnOnce(&mut Relay)) {
-        let Some(pair) = self.pairs.get_mut(&id) else {
-            return;
-        };
-        tell(&mut pair.relay);
-        let mut spliced = false;
-        let deadline = loop {
-            match pair.relay.poll_output() {
-                Output::Intent(intent) => self.driver.perform(intent),
-                Output::Event(RelayEvent::Splice(splice)) => {
-                    pair.copy = Some(Copy::new(splice));
-                    spliced = true;
-                }
-                Output::Event(RelayEvent::Finished(report)) => {
-                    log_end(&report);
-                    return self.forget(id);
-                }
-                Output::Event(_) => {}
-                Output::Wait(deadline) => break deadline,
-            }
-        };
-        if pair.deadline != deadline {
-            if let Some(at) = std::mem::replace(&mut pair.deadline, deadline) {
-                self.deadlines.remove(&(at, id));
-            }
-            self.deadlines.extend(deadline.map(|at| (at, id)));
-        }
-        if spliced {
-            self.pump(id);
-        }
-    }
-
-    /// Copies what there is to copy, but not without end while others wait.
-    fn pump(&mut self, id: PairId) {
-        let Some(pair) = self.pairs.get_mut(&id) else {
-            return;
-        };
-        let Some(copy) = &mut pair.copy else {
-            return;
-        };
-        match copy.pump(&mut self.driver, &mut self.buffer) {
-            Pumped::Blocked => {}
-            Pumped::Busy => {
-                if !std::mem::replace(&mut pair.queued, true) {
-                    self.busy.push_back(id);
-                }
-            }
-            Pumped::Ended(end) => {
-                let traffic = copy.traffic();
-                self.act(id, |relay| relay.handle_end(Instant::now(), traffic, end));
-            }
-        }
-    }
-
-    fn forget(&mut self, id: PairId) {
-        if let Some(pair) = self.pairs.remove(&id) {
-            if let Some(at) = pair.deadline {
-                self.deadlines.remove(&(at, id));
-            }
-            for conn in pair.conns {
-                self.pair_of.remove(&conn);
-            }
-        }
-    }
-}
-
-fn log_end(report: &RelayReport) {
-    log::info!(target: "server", "{report}");
-    let RelayReport { token, dialer, accepter, end, .. } = report;
-    log::debug!("pair token={token} dialer={dialer} accepter={accepter} end={end:?}");
-}
-
 const WAKER: Token = Token(usize::MAX);
-const BUFFER_LEN: usize = 64 * 1024;
