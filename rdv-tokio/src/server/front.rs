@@ -60,15 +60,7 @@ impl Front {
         self
     }
 
-    /// Serves until `shutdown`, and to the end.
-    ///
-    /// tokio's budget is for tasks with a socket or two: once it is spent, all others of this one would have to
-    /// wait, and the last of them would be woken first. So the loop gives way by itself, after each turn.
-    pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) {
-        tokio::task::unconstrained(self.serve(shutdown)).await;
-    }
-
-    async fn serve(mut self, shutdown: impl Future<Output = ()>) {
+    pub(crate) async fn run(mut self, shutdown: impl Future<Output = ()>) {
         let mut shutdown = pin!(shutdown);
         while !self.turn(shutdown.as_mut()).await {}
         log::info!(target: "server", "shutting down waiting={}", self.lobby.waiting());
@@ -109,7 +101,6 @@ impl Front {
             self.driver.add(conn, Ok(socket));
         }
         self.lobby.handle_timeout(now());
-        tokio::task::yield_now().await;
         ended
     }
 
