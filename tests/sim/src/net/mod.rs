@@ -1,0 +1,12 @@
+//! TCP and the networks that it crosses, as machines without sockets: time and chance come in as values.
+//!
+//! Nothing in here knows of rdv.
+
+mod packet;
+mod policy;
+
+pub use packet::{Body, Flags, Packet, Segment, Unreachable, Why};
+pub use policy::{Dependence, FirewallPolicy, Lifetimes, NatPolicy, Ports, Unexpected};
+
+/// Virtual time, counted from the beginning of the simulation.
+pub type Time = std::time::Duration;
