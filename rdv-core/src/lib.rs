@@ -52,6 +52,8 @@
 
 mod addr;
 mod client;
+#[cfg(any(test, feature = "contract"))]
+mod contract;
 mod io;
 mod server;
 mod token;
@@ -66,6 +68,8 @@ pub use client::{
     Origin, Phase, Pick, PickFirst, Picker, Ready, Report, Route, Selected, Standings, WaitConstant,
     WaitForP2p,
 };
+#[cfg(any(test, feature = "contract"))]
+pub use contract::{Contract, Meaning, Watched};
 pub use io::{ConnId, Input, Intent, Output, Target};
 pub use server::{
     DataEnd, Early, Lobby, LobbyConfig, LobbyEvent, Matched, Observed, Reason, Relay, RelayEnd, RelayEvent,

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::addr::AddrSpaces;
 use crate::io::{ConnId, Input, Output};
-use crate::tests::bench::{Bench, Effect, Machine, State, beginning};
+use crate::tests::bench::{Bench, Machine, State, beginning};
 use crate::wire::Role;
 
 const SERVER: &str = "192.0.2.1:80";
@@ -37,13 +37,6 @@ impl Machine for Connector {
 
     fn poll(&mut self) -> Output<Event> {
         self.poll_output()
-    }
-
-    fn effect(event: &Event) -> Effect {
-        match event {
-            Event::Selected(selected) => Effect::Select(selected.conn),
-            Event::Failed(_) => Effect::End,
-        }
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
     Lobby, LobbyConfig, LobbyEvent, Matched, Reason, Relay, RelayEnd, RelayEvent, RelayReport, Splice,
 };
 use crate::io::{ConnId, Input, Output};
-use crate::tests::bench::{Bench, Effect, Machine, State, beginning};
+use crate::tests::bench::{Bench, Machine, State, beginning};
 use crate::wire::{Reject, Role};
 
 impl Machine for Lobby {
@@ -29,13 +29,6 @@ impl Machine for Lobby {
     fn poll(&mut self) -> Output<LobbyEvent> {
         self.poll_output()
     }
-
-    fn effect(event: &LobbyEvent) -> Effect {
-        match event {
-            LobbyEvent::Matched(matched) => Effect::Hand([matched.dialer, matched.accepter]),
-            LobbyEvent::Left { .. } => Effect::None,
-        }
-    }
 }
 
 impl Machine for Relay {
@@ -51,13 +44,6 @@ impl Machine for Relay {
 
     fn poll(&mut self) -> Output<RelayEvent> {
         self.poll_output()
-    }
-
-    fn effect(event: &RelayEvent) -> Effect {
-        match event {
-            RelayEvent::Splice(splice) => Effect::Copy([splice.dialer, splice.accepter]),
-            RelayEvent::Finished(_) => Effect::End,
-        }
     }
 }
 
@@ -117,7 +103,7 @@ impl Bench<Lobby> {
         look(&mut relay, self.now);
         let mut relay = Bench::new(self.now, relay);
         for conn in [dialer, accepter] {
-            relay.wires.insert(conn, self.given.remove(&conn).unwrap());
+            relay.adopt(conn, self.given.remove(&conn).unwrap());
         }
         relay.chop = self.chop;
         relay.settle();

@@ -1,5 +1,4 @@
-//! A driver for tests, with the network in the test's hands. It sees all that a machine says, and fails at the
-//! first breach of the driver's contract.
+//! A driver for tests, with the network in the test's hands. All that is said is watched by a [`Contract`].
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,28 +8,15 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use crate::contract::{Contract, Meaning, Watched};
 use crate::io::{ConnId, Input, Intent, Output};
 
 pub(crate) trait Machine {
-    type Event: fmt::Debug;
+    type Event: Watched + fmt::Debug;
 
     fn input(&mut self, now: Instant, input: Input<'_>);
     fn timeout(&mut self, now: Instant);
     fn poll(&mut self) -> Output<Self::Event>;
-    /// What an event means for the machine's connections.
-    fn effect(event: &Self::Event) -> Effect;
-}
-
-pub(crate) enum Effect {
-    None,
-    /// The machine has ended, and this connection alone is left, with nothing under way.
-    Select(ConnId),
-    /// The machine has ended, and no connection is left.
-    End,
-    /// These two are another machine's from here on.
-    Hand([ConnId; 2]),
-    /// These two may only be closed from here on.
-    Copy([ConnId; 2]),
 }
 
 pub(crate) struct Bench<M: Machine> {
@@ -47,7 +33,7 @@ pub(crate) struct Bench<M: Machine> {
     log: Vec<String>,
     /// Checks to be answered, and whether each is to stop the read.
     checks: Vec<(ConnId, bool)>,
-    ended: bool,
+    contract: Contract,
 }
 
 /// One connection, seen from the network.
@@ -68,10 +54,6 @@ pub(crate) struct Wire {
     writing: bool,
     /// The other side has sent a FIN.
     fin: bool,
-    shut: bool,
-    copied: bool,
-    /// Came after the machine's end.
-    late: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,33 +83,28 @@ impl<M: Machine> Bench<M> {
             deadline: None,
             log: Vec::new(),
             checks: Vec::new(),
-            ended: false,
+            contract: Contract::new(now),
         }
     }
 
     /// The machine has named a connection that came in.
     pub(crate) fn accepted(&mut self, conn: ConnId, remote: SocketAddr) {
-        let late = self.ended;
-        self.insert(conn, Wire { late, ..Wire::new(remote, State::Open) });
+        self.contract.accepted(conn);
+        self.wires.insert(conn, Wire::new(remote, State::Open));
         self.settle();
     }
 
     pub(crate) fn connects(&mut self, conn: ConnId) {
-        let wire = self.wire(conn);
-        assert_eq!(wire.state, State::Dialing, "{conn:?} is not being dialled");
-        wire.state = State::Open;
-        self.machine.input(self.now, Input::Connected(conn));
+        self.wire(conn).state = State::Open;
+        self.input(Input::Connected(conn));
         self.settle();
     }
 
     /// Whatever is under way on the connection fails.
     pub(crate) fn fails(&mut self, conn: ConnId, kind: io::ErrorKind) {
-        let wire = self.wire(conn);
-        let busy = wire.state == State::Dialing || wire.reading.is_some() || wire.writing;
-        assert!(busy, "nothing is under way on {conn:?} that could fail");
-        wire.fail();
+        self.wire(conn).fail();
         self.checks.retain(|(check, _)| *check != conn);
-        self.machine.input(self.now, Input::Failed(conn, kind));
+        self.input(Input::Failed(conn, kind));
         self.settle();
     }
 
@@ -206,38 +183,42 @@ impl<M: Machine> Bench<M> {
     /// Obeys the machine, answers it and tells it the time, until it waits for something that only the test
     /// can bring about.
     pub(crate) fn settle(&mut self) {
+        // The test may have spoken to the machine itself.
+        self.contract.called(self.now);
         loop {
             self.drain();
             if self.answer_one() {
                 continue;
             }
             let due = self.deadline.is_some_and(|at| at <= self.now);
+            self.contract.timeout(self.now);
             self.machine.timeout(self.now);
             if !due {
-                let output = self.machine.poll();
-                let Output::Wait(deadline) = output else {
-                    panic!("a timeout with nothing due brought {output:?}");
-                };
-                self.deadline = deadline;
-            } else {
-                self.drain();
-            }
-            let overdue = self.deadline.filter(|at| *at <= self.now).map(|at| self.now - at);
-            assert_eq!(overdue, None, "the deadline has passed although timeouts were handled");
-            if !due {
-                return;
+                return self.drain();
             }
         }
     }
 
+    fn input(&mut self, input: Input<'_>) {
+        self.contract.input(self.now, &input);
+        self.machine.input(self.now, input);
+    }
+
+    fn poll(&mut self) -> Output<M::Event> {
+        let output = self.machine.poll();
+        self.contract.output(&output);
+        output
+    }
+
     fn drain(&mut self) {
         loop {
-            match self.machine.poll() {
+            match self.poll() {
                 Output::Intent(intent) => self.obey(intent),
                 Output::Event(event) => self.take(event),
                 Output::Wait(deadline) => {
-                    assert!(!self.ended || deadline.is_none(), "a machine that has ended has no deadline");
                     self.deadline = deadline;
+                    // Nothing was fed, so this brings nothing: the contract sees to it.
+                    drop(self.poll());
                     return;
                 }
             }
@@ -245,122 +226,71 @@ impl<M: Machine> Bench<M> {
     }
 
     fn obey(&mut self, intent: Intent) {
-        if let Intent::Connect { conn, remote, .. } = intent {
-            assert!(!self.ended, "{intent:?} after the end");
-            self.log.push(format!("connect {conn:?} {remote}"));
-            return self.insert(conn, Wire::new(remote, State::Dialing));
-        }
         if !matches!(intent, Intent::Read { .. }) {
             self.log.push(told(&intent));
         }
-        let ended = self.ended;
-        let (Intent::Connect { conn, .. }
-        | Intent::Read { conn, .. }
-        | Intent::Write { conn, .. }
-        | Intent::Check { conn }
-        | Intent::StopRead { conn }
-        | Intent::Shutdown { conn }
-        | Intent::Close { conn }
-        | Intent::Reset { conn }) = intent;
-        let wire = self.wire(conn);
-        let closing = matches!(intent, Intent::Close { .. } | Intent::Reset { .. });
-        assert!(!ended || (closing && wire.late), "{intent:?} after the end");
-        let closed = matches!(wire.state, State::Closed | State::Reset);
-        assert!(wire.state == State::Open || (closing && !closed), "{intent:?}, but {wire:?}");
-        assert!(closing || !wire.copied, "{intent:?} while the driver copies");
         match intent {
-            Intent::Read { max, .. } => {
-                assert!(wire.reading.is_none(), "{intent:?} on top of a read");
-                wire.reading = Some(max.get());
+            Intent::Connect { conn, remote, .. } => {
+                self.wires.insert(conn, Wire::new(remote, State::Dialing));
             }
-            Intent::Write { data, .. } => {
-                assert!(!wire.writing && !wire.shut && !data.is_empty(), "write, but {wire:?}");
+            Intent::Read { conn, max } => self.wire(conn).reading = Some(max.get()),
+            Intent::Write { conn, data } => {
+                let wire = self.wire(conn);
                 wire.writing = true;
                 wire.written.extend_from_slice(&data);
             }
-            Intent::Check { .. } | Intent::StopRead { .. } => {
-                assert!(wire.reading.is_some(), "{intent:?} without a read");
-                assert!(self.checks.iter().all(|(other, _)| *other != conn), "{intent:?} on top of a check");
-                self.checks.push((conn, matches!(intent, Intent::StopRead { .. })));
-            }
-            Intent::Shutdown { .. } => {
-                assert!(!wire.writing && !wire.shut, "{intent:?}, but {wire:?}");
-                wire.shut = true;
-            }
-            Intent::Close { .. } => self.close(conn, State::Closed),
-            Intent::Reset { .. } => self.close(conn, State::Reset),
-            Intent::Connect { .. } => {}
+            Intent::Check { conn } => self.checks.push((conn, false)),
+            Intent::StopRead { conn } => self.checks.push((conn, true)),
+            Intent::Shutdown { .. } => {}
+            Intent::Close { conn } => self.close(conn, State::Closed),
+            Intent::Reset { conn } => self.close(conn, State::Reset),
         }
     }
 
     /// Closes, and lets every answer arrive that may have been on its way: the machine is to ignore them.
     fn close(&mut self, conn: ConnId, state: State) {
-        let wire = self.wires.get_mut(&conn).unwrap_or_else(|| panic!("{conn:?} is unknown"));
+        let wire = self.wire(conn);
         let was = std::mem::replace(&mut wire.state, state);
         let (reading, writing) = (wire.reading.take().is_some(), std::mem::take(&mut wire.writing));
         let checks = self.checks.len();
         self.checks.retain(|(check, _)| *check != conn);
         let checking = self.checks.len() < checks;
         if was == State::Dialing {
-            self.machine.input(self.now, Input::Connected(conn));
+            self.input(Input::Connected(conn));
         }
         if reading {
-            self.machine.input(self.now, Input::Read(conn, b"late"));
+            self.input(Input::Read(conn, b"late"));
         }
         if writing {
-            self.machine.input(self.now, Input::Wrote(conn));
+            self.input(Input::Wrote(conn));
         }
         if checking {
-            self.machine.input(self.now, Input::Quiet(conn));
+            self.input(Input::Quiet(conn));
         }
     }
 
     fn take(&mut self, event: M::Event) {
-        assert!(!self.ended, "{event:?} after the end");
-        match M::effect(&event) {
-            Effect::None => {}
-            Effect::Select(conn) => {
-                self.give(conn);
-                let wire = &self.given[&conn];
-                assert!(
-                    wire.reading.is_none() && !wire.writing,
-                    "selected with something under way: {wire:?}"
-                );
-                self.end();
-            }
-            Effect::End => self.end(),
-            Effect::Hand(conns) => conns.into_iter().for_each(|conn| self.give(conn)),
-            Effect::Copy(conns) => conns.into_iter().for_each(|conn| {
-                let wire = self.wire(conn);
-                assert!(wire.reading.is_none() && !wire.writing && !wire.copied, "to be copied: {wire:?}");
-                wire.copied = true;
-            }),
+        match event.meaning() {
+            Meaning::Selected(conn) => self.give(conn),
+            Meaning::HandedOver(conns) => conns.into_iter().for_each(|conn| self.give(conn)),
+            Meaning::News | Meaning::Ended | Meaning::Spliced(_) => {}
         }
         self.events.push(event);
     }
 
     fn give(&mut self, conn: ConnId) {
-        let wire = self.wires.remove(&conn).unwrap_or_else(|| panic!("{conn:?} is unknown"));
-        assert_eq!(wire.state, State::Open, "{conn:?} is of no use to anyone");
-        self.given.insert(conn, wire);
-    }
-
-    fn end(&mut self) {
-        self.ended = true;
-        let open = |wire: &Wire| matches!(wire.state, State::Dialing | State::Open);
-        let open: Vec<_> = self.wires.iter().filter(|(_, wire)| open(wire)).collect();
-        assert!(open.is_empty(), "left open at the end: {open:?}");
+        self.given.extend(self.wires.remove_entry(&conn));
     }
 
     /// Answers one intent, if any can be answered.
     fn answer_one(&mut self) -> bool {
-        let answerable = |wire: &Wire| wire.state == State::Open && !wire.copied;
+        let answerable = |wire: &Wire| wire.state == State::Open;
         let written = |(conn, wire): (&ConnId, &Wire)| {
             (answerable(wire) && wire.writing && !wire.held).then_some(*conn)
         };
         if let Some(conn) = self.wires.iter().find_map(written) {
             self.wire(conn).writing = false;
-            self.machine.input(self.now, Input::Wrote(conn));
+            self.input(Input::Wrote(conn));
             return true;
         }
         let lagging = |conn: &ConnId| self.wires.get(conn).is_some_and(|wire| wire.lagging);
@@ -370,7 +300,7 @@ impl<M: Machine> Bench<M> {
         if let Some((conn, stop)) = checked.filter(|(conn, _)| !readable(self.wire(*conn))) {
             let reading = &mut self.wire(conn).reading;
             *reading = reading.filter(|_| !stop);
-            self.machine.input(self.now, Input::Quiet(conn));
+            self.input(Input::Quiet(conn));
             return true;
         }
         let noticed = |(conn, wire): (&ConnId, &Wire)| {
@@ -384,13 +314,14 @@ impl<M: Machine> Bench<M> {
         let max = wire.reading.take().unwrap_or(0);
         let len = wire.incoming.len().min(max).min(chop);
         let data: Bytes = wire.incoming.drain(..len).collect();
-        self.machine.input(self.now, Input::Read(conn, &data));
+        self.input(Input::Read(conn, &data));
         true
     }
 
-    fn insert(&mut self, conn: ConnId, wire: Wire) {
-        let before = self.wires.insert(conn, wire);
-        assert!(before.is_none() && !self.given.contains_key(&conn), "{conn:?} was used before");
+    /// Takes on a connection that another machine has handed over.
+    pub(crate) fn adopt(&mut self, conn: ConnId, wire: Wire) {
+        self.contract.adopt(conn, wire.reading.is_some());
+        self.wires.insert(conn, wire);
     }
 }
 
@@ -406,9 +337,6 @@ impl Wire {
             lagging: false,
             writing: false,
             fin: false,
-            shut: false,
-            copied: false,
-            late: false,
         }
     }
 
