@@ -1,12 +1,14 @@
 //! The driver's contract as a checker. It knows no socket: it hears all that one machine and its driver say to
 //! each other, and panics at the first breach.
 
+mod meaning;
+
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use crate::client::Event;
 use crate::io::{ConnId, Input, Intent, Output};
-use crate::server::{LobbyEvent, RelayEvent};
+
+pub use meaning::{Meaning, Watched};
 
 /// Watches the conversation of one machine with its driver, and panics at the first breach of [the driver's
 /// contract](crate#the-drivers-contract) with a message that names it. For tests of machines and of drivers; with
@@ -33,30 +35,6 @@ pub struct Contract {
     waits: u64,
     /// What may still be said before the next wait.
     outputs_left: usize,
-}
-
-/// An event, as the contract understands it.
-pub trait Watched {
-    /// The most connections that a machine with such events ever has open.
-    const CONNS_MAX: usize;
-
-    /// What it means for the machine's connections.
-    fn meaning(&self) -> Meaning;
-}
-
-/// What an event means for a machine's connections.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Meaning {
-    /// Nothing.
-    News,
-    /// The machine has ended. This connection alone is left, with nothing under way, and is the driver's.
-    Selected(ConnId),
-    /// The machine has ended, and no connection is left.
-    Ended,
-    /// These two are another machine's, perhaps with a read under way.
-    HandedOver([ConnId; 2]),
-    /// These two are copied by the driver. The machine may only close them.
-    Spliced([ConnId; 2]),
 }
 
 /// What the machine is to say next.
@@ -426,41 +404,6 @@ impl Conn {
     fn asks(&mut self, check: Check, intent: &Intent) {
         assert!(self.check.is_none(), "{intent:?} on top of another: {self:?}");
         self.check = Some(check);
-    }
-}
-
-/// Besides the connection to the server, its early comers and strangers, and one or two for each candidate.
-impl Watched for Event {
-    const CONNS_MAX: usize = 128;
-
-    fn meaning(&self) -> Meaning {
-        match self {
-            Event::Selected(selected) => Meaning::Selected(selected.conn),
-            Event::Failed(_) => Meaning::Ended,
-        }
-    }
-}
-
-/// How many there may be is for [`LobbyConfig::max_waiting`](crate::LobbyConfig::max_waiting) to say.
-impl Watched for LobbyEvent {
-    const CONNS_MAX: usize = usize::MAX;
-
-    fn meaning(&self) -> Meaning {
-        match self {
-            LobbyEvent::Matched(matched) => Meaning::HandedOver([matched.dialer, matched.accepter]),
-            LobbyEvent::Left { .. } => Meaning::News,
-        }
-    }
-}
-
-impl Watched for RelayEvent {
-    const CONNS_MAX: usize = 2;
-
-    fn meaning(&self) -> Meaning {
-        match self {
-            RelayEvent::Splice(splice) => Meaning::Spliced([splice.dialer, splice.accepter]),
-            RelayEvent::Finished(_) => Meaning::Ended,
-        }
     }
 }
 
