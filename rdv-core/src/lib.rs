@@ -56,6 +56,7 @@ mod client;
 mod contract;
 mod io;
 mod server;
+mod states;
 mod token;
 mod wire;
 

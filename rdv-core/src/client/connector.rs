@@ -12,6 +12,7 @@ use super::race::Race;
 use super::{Attempt, Config, ConnectError, Failure, Phase, Pick, Report, Route, Standings};
 use crate::addr::{PeerAddrs, SelfAddrs};
 use crate::io::{ConnId, Input, Outbox, Output, earlier};
+use crate::states::{Current, Named};
 use crate::wire::{Command, Role, Switched, other};
 
 /// The machine of one dial or accept attempt. [The crate's first page](crate) shows how it is driven.
@@ -24,7 +25,9 @@ pub struct Connector {
     self_addrs: SelfAddrs,
     config: Config,
     out: Outbox<Event>,
-    state: State,
+    state: Current<State>,
+    /// Once the server has answered.
+    meta: Option<Meta>,
     race: Race,
     report: Report,
     deadline: Option<Instant>,
@@ -34,28 +37,24 @@ pub struct Connector {
 enum State {
     Handshake(Handshake),
     Racing {
-        meta: Meta,
         /// When to ask the picker again.
         pick_at: Option<Instant>,
         /// When an accepter that has nothing left gives up.
         give_up_at: Option<Instant>,
     },
-    /// The dialer has picked and says so.
-    Telling {
-        meta: Meta,
+    /// The dialer has picked, and OTHER is being written to the server.
+    TellingOther {
+        relay: ConnId,
         chosen: ConnId,
-        step: Telling,
         deadline: Instant,
     },
-    Ended,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Telling {
-    /// OTHER is being written to the server.
-    Other { relay: ConnId },
     /// CONTINUE is being written to the peer.
-    Continue,
+    TellingContinue {
+        chosen: ConnId,
+        deadline: Instant,
+    },
+    Selected,
+    Failed,
 }
 
 /// How an attempt ends.
@@ -114,7 +113,8 @@ impl Connector {
             deadline: config.timeout.and_then(|timeout| started.checked_add(timeout)),
             config,
             out,
-            state: State::Handshake(handshake),
+            state: Current::new(State::Handshake(handshake)),
+            meta: None,
             report: Report::new(started),
         };
         if attempt.server_addrs.is_empty() {
@@ -125,13 +125,13 @@ impl Connector {
 
     /// Names a connection that came in at the shared port. Whether it is of use is for the next outputs to say.
     pub fn handle_accept(&mut self, now: Instant, remote: SocketAddr) -> ConnId {
-        match self.state {
+        match *self.state {
             State::Handshake(_) | State::Racing { .. } => {
                 let conn = self.race.handle_accept(now, remote, &mut self.out);
                 self.judge(now, None);
                 conn
             }
-            State::Telling { .. } | State::Ended => {
+            State::TellingOther { .. } | State::TellingContinue { .. } | State::Selected | State::Failed => {
                 let conn = self.out.issue();
                 self.out.close(conn);
                 conn
@@ -141,39 +141,48 @@ impl Connector {
 
     /// Takes the answer to an intent.
     pub fn handle_input(&mut self, now: Instant, input: Input<'_>) {
-        match &mut self.state {
-            State::Handshake(handshake) => {
+        match (&mut *self.state, input) {
+            (State::Handshake(handshake), _) => {
                 let progress = handshake.handle_input(now, input, &mut self.out);
                 self.handshake_went(now, progress);
             }
-            State::Racing { .. } => {
+            (State::Racing { .. }, _) => {
                 let taken = self.race.handle_input(now, input, &mut self.out);
                 self.judge(now, taken);
             }
-            State::Telling { chosen, step, .. } => match (input, *step) {
-                (Input::Wrote(conn) | Input::Failed(conn, _), Telling::Other { relay }) if conn == relay => {
-                    self.take_chosen(now);
-                }
-                (Input::Wrote(conn), Telling::Continue) if conn == *chosen => self.select(now, conn),
-                (Input::Failed(conn, kind), _) if conn == *chosen => {
-                    self.fail(now, ConnectError::ChosenLost(kind))
-                }
-                _ => {}
-            },
-            State::Ended => {}
+            (&mut State::TellingOther { relay, chosen, .. }, Input::Wrote(conn) | Input::Failed(conn, _))
+                if conn == relay =>
+            {
+                self.take_chosen(now, chosen)
+            }
+            (&mut State::TellingContinue { chosen, .. }, Input::Wrote(conn)) if conn == chosen => {
+                self.select(now, conn);
+            }
+            (
+                &mut (State::TellingOther { chosen, .. } | State::TellingContinue { chosen, .. }),
+                Input::Failed(conn, kind),
+            ) if conn == chosen => self.fail(now, ConnectError::ChosenLost(kind)),
+            (
+                State::TellingOther { .. } | State::TellingContinue { .. } | State::Selected | State::Failed,
+                _,
+            ) => {}
         }
     }
 
     /// Takes note of the time. Harmless when nothing is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.deadline.is_some_and(|deadline| deadline <= now) {
-            let phase = match &self.state {
+            let phase = match &*self.state {
                 State::Handshake(handshake) => handshake.phase(),
-                State::Racing { .. } | State::Telling { .. } | State::Ended => Phase::Racing,
+                State::Racing { .. }
+                | State::TellingOther { .. }
+                | State::TellingContinue { .. }
+                | State::Selected
+                | State::Failed => Phase::Racing,
             };
             return self.fail(now, ConnectError::TimedOut(phase));
         }
-        match &mut self.state {
+        match &mut *self.state {
             State::Handshake(handshake) => {
                 let progress = handshake.handle_timeout(now, &mut self.out);
                 self.handshake_went(now, progress);
@@ -185,29 +194,33 @@ impl Connector {
                 self.race.handle_timeout(now, &mut self.out);
                 self.judge(now, None);
             }
-            State::Telling { step, deadline, .. } if *deadline <= now => match step {
-                Telling::Other { .. } => self.take_chosen(now),
-                Telling::Continue => self.fail(now, ConnectError::ChosenLost(io::ErrorKind::TimedOut)),
-            },
-            State::Telling { .. } | State::Ended => {}
+            &mut State::TellingOther { chosen, deadline, .. } if deadline <= now => {
+                self.take_chosen(now, chosen);
+            }
+            State::TellingContinue { deadline, .. } if *deadline <= now => {
+                self.fail(now, ConnectError::ChosenLost(io::ErrorKind::TimedOut));
+            }
+            State::TellingOther { .. } | State::TellingContinue { .. } | State::Selected | State::Failed => {}
         }
     }
 
     /// The next thing to do or to know.
     pub fn poll_output(&mut self) -> Output<Event> {
         let Self { out, state, race, deadline, .. } = self;
-        out.poll(|| match state {
+        out.poll(|| match &**state {
             State::Handshake(handshake) => earlier(handshake.deadline(), *deadline),
             State::Racing { pick_at, give_up_at, .. } => {
                 earlier(earlier(*pick_at, *give_up_at), earlier(race.deadline(), *deadline))
             }
-            State::Telling { deadline: step, .. } => earlier(Some(*step), *deadline),
-            State::Ended => None,
+            State::TellingOther { deadline: step, .. } | State::TellingContinue { deadline: step, .. } => {
+                earlier(Some(*step), *deadline)
+            }
+            State::Selected | State::Failed => None,
         })
     }
 
     fn handshake_went(&mut self, now: Instant, progress: Progress) {
-        if let State::Handshake(handshake) = &self.state {
+        if let State::Handshake(handshake) = &*self.state {
             self.report.server_connected = handshake.connected;
             self.report.requested = handshake.requested;
         }
@@ -225,14 +238,14 @@ impl Connector {
         self.report.matched = Some(now);
         self.race.start(now, relay, &peer_addrs, &mut self.out);
         let self_addrs = self.self_addrs.clone();
-        let meta = Meta { role: self.role, self_addrs, observed, peer_addrs, headers };
-        self.state = State::Racing { meta, pick_at: None, give_up_at: None };
+        self.meta = Some(Meta { role: self.role, self_addrs, observed, peer_addrs, headers });
+        self.state.enter(State::Racing { pick_at: None, give_up_at: None });
         self.judge(now, None);
     }
 
     /// Looks at the race: has one been chosen, or is it hopeless?
     fn judge(&mut self, now: Instant, taken: Option<ConnId>) {
-        let State::Racing { pick_at, give_up_at, .. } = &mut self.state else {
+        let State::Racing { pick_at, give_up_at } = &mut *self.state else {
             return;
         };
         match (self.role, taken) {
@@ -257,30 +270,19 @@ impl Connector {
 
     /// The dialer has picked: it tells the server, closes the rest, and tells the peer.
     fn commit(&mut self, now: Instant, chosen: ConnId) {
-        let State::Racing { meta, .. } = std::mem::replace(&mut self.state, State::Ended) else {
-            return;
-        };
-        let relay = self.race.relay();
-        let step = match (relay, self.race.remote_of(chosen)) {
+        match (self.race.relay(), self.race.remote_of(chosen)) {
             (Some(relay), Some((remote, Route::Direct))) => {
                 self.out.write(relay, other(remote));
-                Telling::Other { relay }
+                let deadline = now + self.config.command_timeout;
+                self.state.enter(State::TellingOther { relay, chosen, deadline });
             }
-            _ => Telling::Continue,
-        };
-        self.state = State::Telling { meta, chosen, step, deadline: now + self.config.command_timeout };
-        if step == Telling::Continue {
-            self.take_chosen(now);
+            _ => self.take_chosen(now, chosen),
         }
     }
 
-    fn take_chosen(&mut self, now: Instant) {
-        let State::Telling { chosen, step, deadline, .. } = &mut self.state else {
-            return;
-        };
-        *step = Telling::Continue;
-        *deadline = now + self.config.command_timeout;
-        let chosen = *chosen;
+    fn take_chosen(&mut self, now: Instant, chosen: ConnId) {
+        let deadline = now + self.config.command_timeout;
+        self.state.enter(State::TellingContinue { chosen, deadline });
         self.close_others(now, chosen);
         self.out.write(chosen, Command::take());
     }
@@ -294,26 +296,23 @@ impl Connector {
 
     fn select(&mut self, now: Instant, conn: ConnId) {
         self.close_others(now, conn);
-        let (State::Racing { meta, .. } | State::Telling { meta, .. }) =
-            std::mem::replace(&mut self.state, State::Ended)
-        else {
+        let (Some(meta), Some((remote, route))) = (self.meta.take(), self.report.chosen) else {
             return;
         };
-        let Some((remote, route)) = self.report.chosen else {
-            return;
-        };
+        self.state.enter(State::Selected);
         debug!("selected {route} {remote}");
         let report = self.end_report(now);
         self.out.event(Event::Selected(Box::new(Selected { conn, route, remote, meta, report })));
     }
 
     fn fail(&mut self, now: Instant, error: ConnectError) {
-        match std::mem::replace(&mut self.state, State::Ended) {
-            State::Handshake(mut handshake) => handshake.close(&mut self.out),
-            State::Telling { chosen, step: Telling::Continue, .. } => self.out.close(chosen),
-            State::Racing { .. } | State::Telling { .. } => {}
-            State::Ended => return,
+        match &mut *self.state {
+            State::Handshake(handshake) => handshake.close(&mut self.out),
+            State::TellingContinue { chosen, .. } => self.out.close(*chosen),
+            State::Racing { .. } | State::TellingOther { .. } => {}
+            State::Selected | State::Failed => return,
         }
+        self.state.enter(State::Failed);
         self.race.finish(now, None, &mut self.out);
         debug!("failed: {error}");
         let report = self.end_report(now);
@@ -324,5 +323,20 @@ impl Connector {
         self.report.ended = Some(now);
         self.report.candidates = self.race.report();
         self.report.clone()
+    }
+}
+
+impl Named for State {
+    const MACHINE: &'static str = "connector";
+
+    fn name(&self) -> &'static str {
+        match self {
+            State::Handshake(_) => "Handshake",
+            State::Racing { .. } => "Racing",
+            State::TellingOther { .. } => "TellingOther",
+            State::TellingContinue { .. } => "TellingContinue",
+            State::Selected => "Selected",
+            State::Failed => "Failed",
+        }
     }
 }

@@ -10,11 +10,12 @@ use bytes::Bytes;
 
 use super::{Attempt, Config, ConnectError, Event, Phase};
 use crate::io::{ConnId, Input, Outbox, Target, earlier};
+use crate::states::{Current, NOWHERE, Named};
 use crate::wire::{Answer, BadAnswer, HeadError, HeadReader, Request, Switched};
 
 #[derive(Debug)]
 pub(super) struct Handshake {
-    stage: Stage,
+    stage: Current<Stage>,
     request: Bytes,
     /// The server's addresses that were not dialled yet, IPv4 first.
     queue: VecDeque<SocketAddr>,
@@ -47,11 +48,11 @@ impl Handshake {
         queue.dedup();
         let Attempt { role, url, token, self_addrs, .. } = attempt;
         let mut handshake = Self {
-            stage: Stage::Connecting {
+            stage: Current::new(Stage::Connecting {
                 dials: Vec::new(),
                 next_dial: None,
                 deadline: now + config.connect_timeout,
-            },
+            }),
             request: Request::encode(*role, url, token, self_addrs, &config.headers),
             queue: queue.into(),
             failed: BTreeMap::new(),
@@ -68,7 +69,7 @@ impl Handshake {
         input: Input<'_>,
         out: &mut Outbox<Event>,
     ) -> Progress {
-        match &mut self.stage {
+        match &mut *self.stage {
             Stage::Connecting { dials, .. } => {
                 let Some(at) = dials.iter().position(|(conn, _)| *conn == input.conn()) else {
                     return Progress::Pending;
@@ -79,7 +80,7 @@ impl Handshake {
                         dials.iter().for_each(|(conn, _)| out.close(*conn));
                         out.write(conn, self.request.clone());
                         self.connected = Some(now);
-                        self.stage = Stage::Requesting { conn, remote };
+                        self.stage.enter(Stage::Requesting { conn, remote });
                         Progress::Pending
                     }
                     Input::Failed(_, kind) => {
@@ -95,7 +96,7 @@ impl Handshake {
                     let reader = HeadReader::new(Answer::SHORTEST);
                     out.read(conn, reader.next_read());
                     self.requested = Some(now);
-                    self.stage = Stage::Waiting { conn, remote, reader, interim: 0 };
+                    self.stage.enter(Stage::Waiting { conn, remote, reader, interim: 0 });
                     Progress::Pending
                 }
                 Input::Failed(_, kind) => self.fail(ConnectError::ServerLost(kind), out),
@@ -122,7 +123,7 @@ impl Handshake {
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant, out: &mut Outbox<Event>) -> Progress {
-        match &self.stage {
+        match &*self.stage {
             Stage::Connecting { dials, deadline, .. } if *deadline <= now => {
                 self.failed
                     .extend(dials.iter().map(|(conn, remote)| (*conn, (*remote, io::ErrorKind::TimedOut))));
@@ -140,7 +141,7 @@ impl Handshake {
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        match &self.stage {
+        match &*self.stage {
             Stage::Connecting { next_dial, deadline, .. } => earlier(*next_dial, Some(*deadline)),
             Stage::Refused { deadline, .. } => Some(*deadline),
             Stage::Requesting { .. } | Stage::Waiting { .. } | Stage::Ended => None,
@@ -148,7 +149,7 @@ impl Handshake {
     }
 
     pub(super) fn phase(&self) -> Phase {
-        match &self.stage {
+        match &*self.stage {
             Stage::Connecting { .. } | Stage::Requesting { .. } => Phase::Connecting,
             Stage::Waiting { .. } | Stage::Refused { .. } | Stage::Ended => Phase::Waiting,
         }
@@ -156,7 +157,7 @@ impl Handshake {
 
     /// Closes whatever is open.
     pub(super) fn close(&mut self, out: &mut Outbox<Event>) {
-        match std::mem::replace(&mut self.stage, Stage::Ended) {
+        match self.stage.enter(Stage::Ended) {
             Stage::Connecting { dials, .. } => dials.iter().for_each(|(conn, _)| out.close(*conn)),
             Stage::Requesting { conn, .. } | Stage::Waiting { conn, .. } | Stage::Refused { conn, .. } => {
                 out.close(conn);
@@ -167,7 +168,7 @@ impl Handshake {
 
     /// Dials the next address; the one behind it follows if this one has no result soon (RFC 8305 section 5).
     fn dial_next(&mut self, now: Instant, out: &mut Outbox<Event>) -> Progress {
-        let Stage::Connecting { dials, next_dial, .. } = &mut self.stage else {
+        let Stage::Connecting { dials, next_dial, .. } = &mut *self.stage else {
             return Progress::Pending;
         };
         *next_dial = None;
@@ -188,7 +189,7 @@ impl Handshake {
     }
 
     fn read_head(&mut self, now: Instant, data: &[u8], out: &mut Outbox<Event>) -> Progress {
-        let Stage::Waiting { conn, remote, reader, interim } = &mut self.stage else {
+        let Stage::Waiting { conn, remote, reader, interim } = &mut *self.stage else {
             return Progress::Pending;
         };
         let (conn, remote) = (*conn, *remote);
@@ -213,7 +214,7 @@ impl Handshake {
             if answer.is_switch() {
                 return match answer.into_switched() {
                     Ok(switched) => {
-                        self.stage = Stage::Ended;
+                        self.stage.enter(Stage::Ended);
                         Progress::Switched { conn, remote, switched }
                     }
                     Err(why) => self.bad_answer(why, out),
@@ -221,7 +222,7 @@ impl Handshake {
             }
             if !answer.is_interim() {
                 let deadline = now + BODY_TIMEOUT;
-                self.stage = Stage::Refused { conn, answer, body: Vec::new(), deadline };
+                self.stage.enter(Stage::Refused { conn, answer, body: Vec::new(), deadline });
                 return self.read_body(&data, out);
             }
             *interim += 1;
@@ -233,7 +234,7 @@ impl Handshake {
     }
 
     fn read_body(&mut self, data: &[u8], out: &mut Outbox<Event>) -> Progress {
-        let Stage::Refused { conn, answer, body, .. } = &mut self.stage else {
+        let Stage::Refused { conn, answer, body, .. } = &mut *self.stage else {
             return Progress::Pending;
         };
         let room = answer.body_len().saturating_sub(body.len());
@@ -248,19 +249,11 @@ impl Handshake {
     }
 
     fn refused(&mut self, out: &mut Outbox<Event>) -> Progress {
-        match std::mem::replace(&mut self.stage, Stage::Ended) {
-            Stage::Refused { conn, answer, body, .. } => {
-                out.close(conn);
-                Progress::Failed(ConnectError::Refused(Box::new(answer.into_refusal(body))))
-            }
-            other @ (Stage::Connecting { .. }
-            | Stage::Requesting { .. }
-            | Stage::Waiting { .. }
-            | Stage::Ended) => {
-                self.stage = other;
-                Progress::Pending
-            }
-        }
+        let Stage::Refused { conn, answer, body, .. } = self.stage.enter(Stage::Ended) else {
+            return Progress::Pending;
+        };
+        out.close(conn);
+        Progress::Failed(ConnectError::Refused(Box::new(answer.into_refusal(body))))
     }
 
     fn bad_answer(&mut self, why: BadAnswer, out: &mut Outbox<Event>) -> Progress {
@@ -270,6 +263,20 @@ impl Handshake {
     fn fail(&mut self, error: ConnectError, out: &mut Outbox<Event>) -> Progress {
         self.close(out);
         Progress::Failed(error)
+    }
+}
+
+impl Named for Stage {
+    const MACHINE: &'static str = "handshake";
+
+    fn name(&self) -> &'static str {
+        match self {
+            Stage::Connecting { .. } => "Connecting",
+            Stage::Requesting { .. } => "Requesting",
+            Stage::Waiting { .. } => "Waiting",
+            Stage::Refused { .. } => "Refused",
+            Stage::Ended => NOWHERE,
+        }
     }
 }
 

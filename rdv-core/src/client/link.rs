@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::{Event, Fate, HelloFault, Route};
 use crate::io::{ConnId, Input, Outbox};
+use crate::states::{Current, Named};
 use crate::token::Token;
 use crate::wire::{Command, HelloError, LineReader, Role, check_hello, hello, shortest_hello};
 
@@ -21,7 +22,7 @@ pub(super) struct Greeting {
 pub(super) struct Link {
     pub(super) conn: ConnId,
     pub(super) route: Route,
-    stage: Stage,
+    stage: Current<Stage>,
 }
 
 #[derive(Debug)]
@@ -70,7 +71,7 @@ impl Greeting {
 impl Link {
     /// An outgoing connection that is not up yet.
     pub(super) fn dialing(conn: ConnId) -> Self {
-        Self { conn, route: Route::Direct, stage: Stage::Dialing }
+        Self { conn, route: Route::Direct, stage: Current::new(Stage::Dialing) }
     }
 
     /// A connection that came in.
@@ -80,14 +81,19 @@ impl Link {
         deadline: Instant,
         out: &mut Outbox<Event>,
     ) -> Self {
-        let mut link = Self::dialing(conn);
-        link.greet(greeting, deadline, out);
-        link
+        let stage = Stage::greeting(conn, greeting, deadline, out);
+        Self { conn, route: Route::Direct, stage: Current::new(stage) }
     }
 
     /// The connection to the server, which has greeted by its 101.
     pub(super) fn relay(conn: ConnId, role: Role, now: Instant, out: &mut Outbox<Event>) -> Self {
-        Self { conn, route: Route::Relay, stage: Stage::greeted(conn, role, now, out) }
+        let stage = Stage::greeted(conn, role, now, out);
+        Self { conn, route: Route::Relay, stage: Current::new(stage) }
+    }
+
+    /// It has been chosen, or is of no use any more.
+    pub(super) fn end(self) {
+        self.stage.end();
     }
 
     pub(super) fn handle_input(
@@ -98,24 +104,26 @@ impl Link {
         line_deadline: Instant,
         out: &mut Outbox<Event>,
     ) -> Step {
-        match (&mut self.stage, input) {
+        match (&mut *self.stage, input) {
             (_, Input::Failed(_, kind)) => Step::Over(Fate::Failed(kind)),
             (Stage::Dialing, Input::Connected(_)) => {
-                self.greet(greeting, line_deadline, out);
+                let stage = Stage::greeting(self.conn, greeting, line_deadline, out);
+                self.stage.enter(stage);
                 Step::Connected
             }
             (Stage::Greeting { deadline }, Input::Wrote(_)) => {
                 let peer = greeting.role.other();
                 let reader = LineReader::new(shortest_hello(peer, &greeting.token));
                 out.read(self.conn, reader.next_read());
-                self.stage = Stage::Hearing { reader, deadline: *deadline };
+                let deadline = *deadline;
+                self.stage.enter(Stage::Hearing { reader, deadline });
                 Step::Pending
             }
             (Stage::Hearing { .. }, Input::Read(_, [])) => Step::Over(Fate::BadHello(HelloFault::Eof)),
             (Stage::Hearing { reader, .. }, Input::Read(_, data)) => match reader.push(data) {
                 Ok(Some(line)) => match check_hello(line, greeting.role.other(), &greeting.token) {
                     Ok(()) => {
-                        self.stage = Stage::greeted(self.conn, greeting.role, now, out);
+                        self.stage.enter(Stage::greeted(self.conn, greeting.role, now, out));
                         Step::Ready
                     }
                     Err(why) => Step::Over(Fate::BadHello(why.into())),
@@ -155,7 +163,7 @@ impl Link {
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        match self.stage {
+        match *self.stage {
             Stage::Greeting { deadline } | Stage::Hearing { deadline, .. } => Some(deadline),
             Stage::Dialing | Stage::Ready { .. } | Stage::Commanded { .. } => None,
         }
@@ -163,7 +171,7 @@ impl Link {
 
     /// Since when the dialer may choose it.
     pub(super) fn ready_since(&self) -> Option<Instant> {
-        match self.stage {
+        match *self.stage {
             Stage::Ready { since } => Some(since),
             Stage::Dialing | Stage::Greeting { .. } | Stage::Hearing { .. } | Stage::Commanded { .. } => None,
         }
@@ -171,23 +179,23 @@ impl Link {
 
     /// Whether the peer has made itself known on it.
     pub(super) fn is_greeted(&self) -> bool {
-        match self.stage {
+        match *self.stage {
             Stage::Ready { .. } | Stage::Commanded { .. } => true,
             Stage::Dialing | Stage::Greeting { .. } | Stage::Hearing { .. } => false,
         }
     }
 
     pub(super) fn is_connected(&self) -> bool {
-        !matches!(self.stage, Stage::Dialing)
-    }
-
-    fn greet(&mut self, greeting: &Greeting, deadline: Instant, out: &mut Outbox<Event>) {
-        out.write(self.conn, greeting.hello.clone());
-        self.stage = Stage::Greeting { deadline };
+        !matches!(*self.stage, Stage::Dialing)
     }
 }
 
 impl Stage {
+    fn greeting(conn: ConnId, greeting: &Greeting, deadline: Instant, out: &mut Outbox<Event>) -> Stage {
+        out.write(conn, greeting.hello.clone());
+        Stage::Greeting { deadline }
+    }
+
     fn greeted(conn: ConnId, role: Role, now: Instant, out: &mut Outbox<Event>) -> Stage {
         match role {
             Role::Dial => Stage::Ready { since: now },
@@ -196,6 +204,20 @@ impl Stage {
                 out.read(conn, reader.next_read());
                 Stage::Commanded { reader }
             }
+        }
+    }
+}
+
+impl Named for Stage {
+    const MACHINE: &'static str = "link";
+
+    fn name(&self) -> &'static str {
+        match self {
+            Stage::Dialing => "Dialing",
+            Stage::Greeting { .. } => "Greeting",
+            Stage::Hearing { .. } => "Hearing",
+            Stage::Ready { .. } => "Ready",
+            Stage::Commanded { .. } => "Commanded",
         }
     }
 }

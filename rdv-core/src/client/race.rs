@@ -206,6 +206,7 @@ impl Race {
                     self.note(now, entrant.candidate, Fate::Discarded);
                 }
             }
+            entrant.link.end();
         }
         self.candidates.iter_mut().for_each(|candidate| candidate.redial = None);
     }
@@ -258,7 +259,11 @@ impl Race {
 
     fn drop_link(&mut self, now: Instant, conn: ConnId, fate: Fate, out: &mut Outbox<Event>) {
         out.close(conn);
-        let Some(Entrant { candidate: Some(candidate), .. }) = self.links.remove(&conn) else {
+        let Some(Entrant { link, candidate, .. }) = self.links.remove(&conn) else {
+            return;
+        };
+        link.end();
+        let Some(candidate) = candidate else {
             return;
         };
         // EADDRNOTAVAIL says that the peer's own connection has the same four-tuple: that one counts.
