@@ -35,7 +35,7 @@ pub struct Connector {
 
 #[derive(Debug)]
 enum State {
-    Handshake(Handshake),
+    Handshake(Box<Handshake>),
     Racing {
         /// When to ask the picker again.
         pick_at: Option<Instant>,
@@ -113,7 +113,7 @@ impl Connector {
             deadline: config.timeout.and_then(|timeout| started.checked_add(timeout)),
             config,
             out,
-            state: Current::new(State::Handshake(handshake)),
+            state: Current::new(State::Handshake(Box::new(handshake))),
             meta: None,
             report: Report::new(started),
         };

@@ -1,7 +1,7 @@
 //! The lobby (rdv/1 sections 1 and 2): where clients wait, and are paired by their token.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::time::Instant;
 
@@ -10,9 +10,11 @@ use log::debug;
 
 use super::LobbyConfig;
 use super::farewell::Farewell;
+use super::guest::{Guest, Stage};
+use super::households::Households;
 use super::relay::{Relay, Side};
-use crate::addr::unmapped;
 use crate::io::{ConnId, Input, Outbox, Output};
+use crate::states::Current;
 use crate::token::Token;
 use crate::wire::{HeadError, HeadReader, Reject, Request, Role};
 
@@ -28,23 +30,8 @@ pub struct Lobby {
     /// By token: who waits, and who has come for it but is not paired yet.
     tables: BTreeMap<Token, Table>,
     deadlines: BTreeSet<(Instant, ConnId)>,
-    per_addr: BTreeMap<IpAddr, usize>,
+    per_addr: Households,
     closed: bool,
-}
-
-#[derive(Debug)]
-struct Guest {
-    remote: SocketAddr,
-    stage: Stage,
-    reading: bool,
-    deadline: Option<Instant>,
-}
-
-#[derive(Debug)]
-enum Stage {
-    Asking(HeadReader),
-    Seated { request: Request, observed: SocketAddr },
-    Leaving(Farewell),
 }
 
 #[derive(Debug)]
@@ -100,7 +87,7 @@ impl Lobby {
             guests: BTreeMap::new(),
             tables: BTreeMap::new(),
             deadlines: BTreeSet::new(),
-            per_addr: BTreeMap::new(),
+            per_addr: Households::default(),
             closed: false,
         }
     }
@@ -113,12 +100,12 @@ impl Lobby {
             self.out.close(conn);
             return conn;
         }
-        let crowded = *self.per_addr.get(&household(remote)).unwrap_or(&0) >= self.config.max_conns_per_addr;
+        let crowded = self.per_addr.count(remote) >= self.config.max_conns_per_addr;
         let reader = HeadReader::new(Request::SHORTEST);
         let first_read = reader.next_read();
-        self.guests
-            .insert(conn, Guest { remote, stage: Stage::Asking(reader), reading: false, deadline: None });
-        *self.per_addr.entry(household(remote)).or_default() += 1;
+        let stage = Current::new(Stage::Asking(reader));
+        self.guests.insert(conn, Guest { remote, stage, reading: false, deadline: None });
+        self.per_addr.add(remote);
         if crowded {
             self.reject(now, conn, Reject::FullForAddr);
         } else {
@@ -137,7 +124,7 @@ impl Lobby {
         if let Input::Read(..) = input {
             guest.reading = false;
         }
-        match (&mut guest.stage, input) {
+        match (&mut *guest.stage, input) {
             (Stage::Leaving(farewell), input) => {
                 if farewell.handle_input(input, &mut self.out) {
                     self.dismiss(conn);
@@ -178,7 +165,7 @@ impl Lobby {
     pub fn handle_timeout(&mut self, now: Instant) {
         while let Some((at, conn)) = self.deadlines.first().copied().filter(|(at, _)| *at <= now) {
             self.deadlines.remove(&(at, conn));
-            match self.guests.get(&conn).map(|guest| &guest.stage) {
+            match self.guests.get(&conn).map(|guest| &*guest.stage) {
                 Some(Stage::Asking(reader)) if reader.is_empty() => self.gone(conn),
                 Some(Stage::Asking(_)) => self.reject(now, conn, Reject::HeadTimeout),
                 Some(Stage::Seated { .. }) => self.reject(now, conn, Reject::NoPeer),
@@ -197,7 +184,7 @@ impl Lobby {
     pub fn close(&mut self, now: Instant) {
         self.closed = true;
         let seated =
-            |(conn, guest): (&ConnId, &Guest)| matches!(guest.stage, Stage::Seated { .. }).then_some(*conn);
+            |(conn, guest): (&ConnId, &Guest)| matches!(*guest.stage, Stage::Seated { .. }).then_some(*conn);
         // No table may seat a client again while they all leave.
         self.tables.clear();
         for conn in self.guests.iter().filter_map(seated).collect::<Vec<_>>() {
@@ -217,7 +204,10 @@ impl Lobby {
 
     /// A head is complete.
     fn asked(&mut self, now: Instant, conn: ConnId) {
-        let Some(Guest { stage: Stage::Asking(reader), remote, .. }) = self.guests.get(&conn) else {
+        let Some(guest) = self.guests.get(&conn) else {
+            return;
+        };
+        let Stage::Asking(reader) = &*guest.stage else {
             return;
         };
         if self.closed {
@@ -227,7 +217,7 @@ impl Lobby {
             Ok(request) => request,
             Err(reject) => return self.reject(now, conn, reject),
         };
-        let observed = match self.config.observed.of(*remote, &request.headers) {
+        let observed = match self.config.observed.of(guest.remote, &request.headers) {
             Ok(observed) => observed,
             Err(header) => return self.reject(now, conn, Reject::NoObservedAddr(header)),
         };
@@ -237,7 +227,7 @@ impl Lobby {
         let (role, token) = (request.role, request.token.clone());
         debug!("joined: {role} {token} from {observed}");
         if let Some(guest) = self.guests.get_mut(&conn) {
-            guest.stage = Stage::Seated { request, observed };
+            guest.stage.enter(Stage::Seated { request, observed });
         }
         self.set_deadline(conn, self.config.lobby_timeout.and_then(|timeout| now.checked_add(timeout)));
         self.seat(now, conn, role, token);
@@ -295,10 +285,10 @@ impl Lobby {
     }
 
     fn take_side(&mut self, conn: ConnId) -> Option<Side> {
-        let guest = self.forget(conn)?;
-        match guest.stage {
+        let Guest { stage, reading, .. } = self.forget(conn)?;
+        match stage.end() {
             Stage::Seated { request, observed } => {
-                Some(Side { conn, request, observed, reading: guest.reading, answered: false })
+                Some(Side { conn, request, observed, reading, answered: false })
             }
             Stage::Asking(_) | Stage::Leaving(_) => None,
         }
@@ -312,7 +302,7 @@ impl Lobby {
         debug!("rejected {}: {reject}", guest.remote);
         let farewell = Farewell::say(now, conn, guest.reading, &reject, &mut self.out);
         let deadline = farewell.deadline;
-        guest.stage = Stage::Leaving(farewell);
+        guest.stage.enter(Stage::Leaving(farewell));
         let remote = guest.remote;
         self.set_deadline(conn, Some(deadline));
         self.out.event(LobbyEvent::Left { remote, reason: Reason::Rejected(reject) });
@@ -329,7 +319,7 @@ impl Lobby {
 
     /// Leaves its table; a client that had come for it waits there now.
     fn rise(&mut self, conn: ConnId) {
-        let Some(Guest { stage: Stage::Seated { request, .. }, .. }) = self.guests.get(&conn) else {
+        let Some(Stage::Seated { request, .. }) = self.guests.get(&conn).map(|guest| &*guest.stage) else {
             return;
         };
         let token = request.token.clone();
@@ -352,7 +342,8 @@ impl Lobby {
     }
 
     fn dismiss(&mut self, conn: ConnId) {
-        if self.forget(conn).is_some() {
+        if let Some(guest) = self.forget(conn) {
+            guest.stage.end();
             self.out.close(conn);
         }
     }
@@ -360,12 +351,7 @@ impl Lobby {
     fn forget(&mut self, conn: ConnId) -> Option<Guest> {
         self.set_deadline(conn, None);
         let guest = self.guests.remove(&conn)?;
-        if let Some(count) = self.per_addr.get_mut(&household(guest.remote)) {
-            *count -= 1;
-            if *count == 0 {
-                self.per_addr.remove(&household(guest.remote));
-            }
-        }
+        self.per_addr.remove(guest.remote);
         Some(guest)
     }
 
@@ -387,17 +373,9 @@ impl Lobby {
 }
 
 fn role_of(guests: &BTreeMap<ConnId, Guest>, conn: ConnId) -> Option<Role> {
-    match guests.get(&conn)?.stage {
-        Stage::Seated { ref request, .. } => Some(request.role),
+    match &*guests.get(&conn)?.stage {
+        Stage::Seated { request, .. } => Some(request.role),
         Stage::Asking(_) | Stage::Leaving(_) => None,
-    }
-}
-
-/// What counts as one address: of IPv6 a /64, since a host has all of one.
-fn household(remote: SocketAddr) -> IpAddr {
-    match unmapped(remote).ip() {
-        IpAddr::V4(ip) => ip.into(),
-        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & (!0 << 64)).into(),
     }
 }
 

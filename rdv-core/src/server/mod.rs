@@ -2,12 +2,16 @@
 
 mod config;
 mod farewell;
+mod guest;
+mod households;
 mod lobby;
 mod relay;
+mod report;
 
 pub use config::{LobbyConfig, Observed};
 pub use lobby::{Lobby, LobbyEvent, Matched, Reason};
-pub use relay::{DataEnd, Early, Relay, RelayEnd, RelayEvent, RelayReport, Splice, Traffic};
+pub use relay::{Early, Relay, RelayEvent, Splice};
+pub use report::{DataEnd, RelayEnd, RelayReport, Traffic};
 
 #[cfg(test)]
 mod tests;

@@ -1,16 +1,15 @@
 //! One pair (rdv/1 sections 2, 4 and 5): both are answered, the dialer decides, and the bytes may flow.
 
-use std::fmt;
-use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 use super::farewell::Farewell;
+use super::{DataEnd, RelayEnd, RelayReport, Traffic};
 use crate::addr::PeerAddrs;
 use crate::io::{ConnId, Input, Outbox, Output};
-use crate::token::Token;
+use crate::states::{Current, NOWHERE, Named};
 use crate::wire::{Command, LineReader, Reject, Request, Role, switching_protocols};
 
 /// The machine of one pair. It comes from the [`Lobby`](super::Lobby), and ends with [`RelayEvent::Finished`].
@@ -22,7 +21,7 @@ pub struct Relay {
     dialer: Side,
     accepter: Side,
     out: Outbox<RelayEvent>,
-    state: State,
+    state: Current<State>,
     /// Whether nothing of `out` has been handed out yet.
     fresh: bool,
     early: Early,
@@ -48,10 +47,10 @@ pub(super) struct Side {
 enum State {
     /// The dialer's command is being read.
     Commanded(LineReader),
-    /// The dialer wants the relay, which the accepter is to be told, or is being told.
-    Continuing {
-        telling: bool,
-    },
+    /// The dialer wants the relay, which the accepter is to be told once both have their 101.
+    Continuing,
+    /// The accepter is being told.
+    Telling,
     /// The accepter has been told. The lobby's read must end before the copying begins.
     Stopping,
     /// The driver copies.
@@ -97,62 +96,6 @@ pub struct Early {
     pub eof: bool,
 }
 
-/// Bytes that were passed on so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Traffic {
-    /// From the dialer to the accepter.
-    pub to_accepter: u64,
-    /// From the accepter to the dialer.
-    pub to_dialer: u64,
-}
-
-/// How the copying ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DataEnd {
-    /// Both streams ended, and all bytes were passed on.
-    Complete,
-    /// A connection failed.
-    Broken(ConnId, io::ErrorKind),
-}
-
-/// What became of a pair.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct RelayReport {
-    /// The token of both.
-    pub token: Token,
-    /// The dialer's observed address.
-    pub dialer: SocketAddr,
-    /// The accepter's observed address.
-    pub accepter: SocketAddr,
-    /// How it ended.
-    pub end: RelayEnd,
-    /// The bytes relayed behind CONTINUE.
-    pub traffic: Traffic,
-    /// From the match to the end.
-    pub duration: Duration,
-}
-
-/// How a pair ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum RelayEnd {
-    /// With a direct connection, the good end; the address as the dialer saw it.
-    Direct(Option<SocketAddr>),
-    /// After relaying both streams to their end.
-    Relayed,
-    /// The dialer said neither CONTINUE nor OTHER.
-    NoCommand,
-    /// A connection failed.
-    Broken(Role, io::ErrorKind),
-    /// The application did not want it.
-    Rejected,
-    /// No byte came for the idle timeout.
-    Idle,
-    /// The server shut down.
-    ShutDown,
-}
-
 impl Relay {
     pub(super) fn new(now: Instant, dialer: Side, accepter: Side, idle_timeout: Option<Duration>) -> Self {
         let mut out = Outbox::new();
@@ -169,7 +112,7 @@ impl Relay {
             dialer,
             accepter,
             out,
-            state: State::Commanded(reader),
+            state: Current::new(State::Commanded(reader)),
             fresh: true,
             early: Early::default(),
             started: now,
@@ -200,7 +143,7 @@ impl Relay {
                 self.idle_at = Some(farewell.deadline);
                 Some(farewell)
             });
-            self.state = State::Rejected(farewells);
+            self.state.enter(State::Rejected(farewells));
         }
         self.fresh
     }
@@ -212,7 +155,7 @@ impl Relay {
             conn if conn == self.accepter.conn => Role::Accept,
             _ => return,
         };
-        match (&mut self.state, role, input) {
+        match (&mut *self.state, role, input) {
             (State::Spliced | State::Ended, _, _) => {}
             (State::Rejected(farewells), _, input) => {
                 let farewell = &mut farewells[role as usize];
@@ -229,7 +172,7 @@ impl Relay {
                 Ok(Some(line)) => match Command::parse(line) {
                     Command::Continue => {
                         self.be_active(now);
-                        self.state = State::Continuing { telling: false };
+                        self.state.enter(State::Continuing);
                         self.tell_accepter();
                     }
                     Command::Other(addr) => self.finish(now, RelayEnd::Direct(addr)),
@@ -241,9 +184,9 @@ impl Relay {
                 }
                 Err(_) => self.finish(now, RelayEnd::NoCommand),
             },
-            (State::Continuing { telling: true }, Role::Accept, Input::Wrote(_)) => {
+            (State::Telling, Role::Accept, Input::Wrote(_)) => {
                 if self.accepter.reading {
-                    self.state = State::Stopping;
+                    self.state.enter(State::Stopping);
                     self.out.stop_read(self.accepter.conn);
                 } else {
                     self.splice();
@@ -257,18 +200,18 @@ impl Relay {
             (_, Role::Accept, Input::Read(_, data)) => {
                 self.accepter.reading = false;
                 self.early = Early { data: Bytes::copy_from_slice(data), eof: data.is_empty() };
-                if let State::Stopping = self.state {
+                if let State::Stopping = *self.state {
                     self.splice();
                 }
             }
-            (State::Commanded(_) | State::Continuing { .. } | State::Stopping, _, _) => {}
+            (State::Commanded(_) | State::Continuing | State::Telling | State::Stopping, _, _) => {}
         }
     }
 
     /// Takes the byte counts of the data path. To be called before [`handle_timeout`](Relay::handle_timeout)
     /// when the deadline has come, and otherwise as rarely as is convenient.
     pub fn handle_traffic(&mut self, now: Instant, traffic: Traffic) {
-        if matches!(self.state, State::Spliced) && self.traffic != traffic {
+        if matches!(*self.state, State::Spliced) && self.traffic != traffic {
             self.traffic = traffic;
             self.be_active(now);
         }
@@ -289,7 +232,7 @@ impl Relay {
     /// Takes note of the time. Harmless when nothing is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.idle_at.is_some_and(|at| at <= now) {
-            let rejected = matches!(self.state, State::Rejected(_));
+            let rejected = matches!(*self.state, State::Rejected(_));
             self.finish(now, if rejected { RelayEnd::Rejected } else { RelayEnd::Idle });
         }
     }
@@ -308,28 +251,25 @@ impl Relay {
 
     /// Writes CONTINUE to the accepter, once it is due and both have their 101.
     fn tell_accepter(&mut self) {
-        if let State::Continuing { telling: telling @ false } = &mut self.state
-            && self.dialer.answered
-            && self.accepter.answered
-        {
-            *telling = true;
+        if matches!(*self.state, State::Continuing) && self.dialer.answered && self.accepter.answered {
+            self.state.enter(State::Telling);
             self.out.write(self.accepter.conn, Command::take());
         }
     }
 
     fn splice(&mut self) {
-        self.state = State::Spliced;
+        self.state.enter(State::Spliced);
         let early = std::mem::take(&mut self.early);
         let (dialer, accepter) = (self.dialer.conn, self.accepter.conn);
         self.out.event(RelayEvent::Splice(Splice { dialer, accepter, early }));
     }
 
     fn finish(&mut self, now: Instant, end: RelayEnd) {
-        let cut_short = match std::mem::replace(&mut self.state, State::Ended) {
+        let cut_short = match self.state.enter(State::Ended) {
             State::Ended => return,
             State::Commanded(_) | State::Rejected(_) => false,
             // From CONTINUE on, the dialer takes what it gets for the peer's.
-            State::Continuing { .. } | State::Stopping | State::Spliced => end != RelayEnd::Relayed,
+            State::Continuing | State::Telling | State::Stopping | State::Spliced => end != RelayEnd::Relayed,
         };
         for conn in [self.dialer.conn, self.accepter.conn] {
             if cut_short {
@@ -368,35 +308,18 @@ impl Relay {
     }
 }
 
-/// The line that a server logs for a pair. The token is shortened.
-impl fmt::Display for RelayReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { token, traffic, .. } = self;
-        let ms = self.duration.as_millis();
-        if let RelayEnd::Direct(_) = self.end {
-            return write!(f, "peers connected directly token={token} dur={ms}ms");
-        }
-        write!(
-            f,
-            "relay ended token={token} dial_bytes={} accept_bytes={} dur={ms}ms end={:?}",
-            traffic.to_accepter,
-            traffic.to_dialer,
-            self.end.to_string(),
-        )
-    }
-}
+impl Named for State {
+    const MACHINE: &'static str = "relay";
 
-impl fmt::Display for RelayEnd {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn name(&self) -> &'static str {
         match self {
-            RelayEnd::Direct(_) => f.write_str("the peers connected directly"),
-            RelayEnd::Relayed => f.write_str("both streams ended"),
-            RelayEnd::NoCommand => f.write_str("the dialer left without choosing"),
-            RelayEnd::Broken(Role::Dial, kind) => write!(f, "the dialer's connection failed: {kind}"),
-            RelayEnd::Broken(Role::Accept, kind) => write!(f, "the accepter's connection failed: {kind}"),
-            RelayEnd::Rejected => f.write_str("rejected by the application"),
-            RelayEnd::Idle => f.write_str("idle for too long"),
-            RelayEnd::ShutDown => f.write_str("the server shut down"),
+            State::Commanded(_) => "Commanded",
+            State::Continuing => "Continuing",
+            State::Telling => "Telling",
+            State::Stopping => "Stopping",
+            State::Spliced => "Spliced",
+            State::Rejected(_) => "Rejected",
+            State::Ended => NOWHERE,
         }
     }
 }
