@@ -41,6 +41,8 @@
 //! - After [`Intent::Close`] and [`Intent::Reset`] a connection's answers are ignored, should any still come.
 //! - Dropping a machine drops its promises: the driver closes whatever sockets it still has.
 //!
+//! With the feature `contract` there is a `Contract`, which watches a machine and its driver in tests.
+//!
 //! # The canonical loop
 //!
 //! Two clients and a server, driven in memory over a network on which everything takes one trip. The attempt

@@ -257,6 +257,20 @@ fn a_pair_that_ends_behind_continue_is_cut() {
     }
 }
 
+/// From CONTINUE on the dialer takes what it gets for the peer's, also if the accepter has no answer yet.
+#[test]
+fn a_pair_that_ends_while_continue_waits_is_cut() {
+    let mut lobby = Bench::open(idle_after(secs(5)));
+    let accepter = lobby.join(Role::Accept, "tok");
+    lobby.holds(accepter);
+    lobby.join(Role::Dial, "tok");
+    let mut pair = lobby.matched();
+    pair.relay.says(pair.dialer, "CONTINUE\n");
+    assert!(pair.relay.events.is_empty(), "the accepter has no 101 yet");
+    pair.relay.wait(5_000);
+    assert_eq!((pair.finished().end, pair.states()), (RelayEnd::Idle, [State::Reset; 2]));
+}
+
 #[test]
 fn inputs_of_others_are_ignored() {
     let mut lobby = Bench::open(LobbyConfig::default());
