@@ -147,6 +147,10 @@ impl<E> Outbox<E> {
         Self { queue: VecDeque::new(), issued: 0 }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
     /// The oldest thing not yet handed out, or `Wait` for `deadline`.
     pub(crate) fn poll(&mut self, deadline: impl FnOnce() -> Option<Instant>) -> Output<E> {
         match self.queue.pop_front() {

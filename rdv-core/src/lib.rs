@@ -39,6 +39,8 @@
 //! - `now` never goes backwards. Time spent before the attempt is told to [`Connector::new`].
 //! - A connection that has failed is gone. Whether a Close still comes for it does not matter.
 //! - After [`Intent::Close`] and [`Intent::Reset`] a connection's answers are ignored, should any still come.
+//! - A pair is made when [`LobbyEvent::Matched`] is polled, and not before. Until then the answers of its two
+//!   connections are the lobby's; from then on they are the relay's, those too that the driver has queued.
 //! - Dropping a machine drops its promises: the driver closes whatever sockets it still has.
 //!
 //! With the feature `contract` there is a `Contract`, which watches a machine and its driver in tests.

@@ -1,6 +1,6 @@
 //! The lobby (rdv/1 sections 1 and 2): where clients wait, and are paired by their token.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::time::Instant;
@@ -29,6 +29,8 @@ pub struct Lobby {
     guests: BTreeMap<ConnId, Guest>,
     /// By token: who waits, and who has come for it but is not paired yet.
     tables: BTreeMap<Token, Table>,
+    /// Tables whose pair is to be made, and since when.
+    confirmed: VecDeque<(Instant, Token)>,
     deadlines: BTreeSet<(Instant, ConnId)>,
     per_addr: Households,
     closed: bool,
@@ -39,13 +41,16 @@ struct Table {
     waiting: ConnId,
     /// Of the other role. Paired as soon as it is known that the waiting one is alive.
     arriving: Option<ConnId>,
+    /// Whether that is known.
+    confirmed: bool,
 }
 
 /// What a driver needs to know of a lobby.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum LobbyEvent {
-    /// Two clients found each other. Both connections are the relay's from here on.
+    /// Two clients found each other. Both connections are the relay's from here on, and so is every answer of
+    /// theirs that the lobby has not been fed.
     Matched(Box<Matched>),
     /// A client left without a peer. Its connection may stay open a little, for it to read the answer.
     Left {
@@ -86,6 +91,7 @@ impl Lobby {
             out: Outbox::new(),
             guests: BTreeMap::new(),
             tables: BTreeMap::new(),
+            confirmed: VecDeque::new(),
             deadlines: BTreeSet::new(),
             per_addr: Households::default(),
             closed: false,
@@ -176,6 +182,7 @@ impl Lobby {
 
     /// The next thing to do or to know.
     pub fn poll_output(&mut self) -> Output<LobbyEvent> {
+        self.pair_confirmed();
         let Self { out, deadlines, .. } = self;
         out.poll(|| deadlines.first().map(|(at, _)| *at))
     }
@@ -240,7 +247,7 @@ impl Lobby {
             if count >= self.config.max_waiting {
                 return self.reject(now, conn, Reject::Full);
             }
-            self.tables.insert(token, Table { waiting: conn, arriving: None });
+            self.tables.insert(token, Table { waiting: conn, arriving: None, confirmed: false });
             return self.read(conn, WATCH);
         };
         let waiting = table.waiting;
@@ -263,10 +270,25 @@ impl Lobby {
 
     /// The waiting client is alive and idle.
     fn confirmed(&mut self, now: Instant, conn: ConnId, token: &Token) {
-        let here = |table: &&Table| table.waiting == conn;
-        if let Some(arriving) = self.tables.get(token).filter(here).and_then(|table| table.arriving) {
-            self.tables.remove(token);
-            self.pair(now, conn, arriving);
+        let here = |table: &&mut Table| table.waiting == conn && table.arriving.is_some();
+        if let Some(table) = self.tables.get_mut(token).filter(here) {
+            table.confirmed = true;
+            self.confirmed.push_back((now, token.clone()));
+        }
+    }
+
+    /// Makes the next pair, but only when its event is polled: what is told of the two until then is told to the
+    /// lobby, and would be lost if they were a relay's already.
+    fn pair_confirmed(&mut self) {
+        while self.out.is_empty()
+            && let Some((at, token)) = self.confirmed.pop_front()
+        {
+            if let Some(&Table { waiting, arriving: Some(arriving), confirmed: true }) =
+                self.tables.get(&token)
+            {
+                self.tables.remove(&token);
+                self.pair(at, waiting, arriving);
+            }
         }
     }
 
@@ -327,11 +349,11 @@ impl Lobby {
             return;
         };
         if table.arriving == Some(conn) {
-            table.arriving = None;
+            (table.arriving, table.confirmed) = (None, false);
         } else if table.waiting == conn {
             match table.arriving.take() {
                 Some(arriving) => {
-                    table.waiting = arriving;
+                    (table.waiting, table.confirmed) = (arriving, false);
                     self.read(arriving, WATCH);
                 }
                 None => {

@@ -1,4 +1,5 @@
 mod farewell;
+mod handover;
 mod limits;
 mod lobby;
 mod model;
