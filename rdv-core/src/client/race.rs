@@ -215,13 +215,13 @@ impl Race {
         self.candidates.iter().map(|candidate| candidate.report.clone()).collect()
     }
 
-    /// Lets a connection take part, if its address space is enabled and there are not too many strangers.
+    /// Lets a connection take part, if its address space is enabled and there are not too many.
     fn admit(&mut self, now: Instant, conn: ConnId, remote: SocketAddr, out: &mut Outbox<Event>) {
         let known = self.candidates.iter().position(|candidate| candidate.report.addr == remote);
         let strangers = self.links.values().filter(|entrant| !entrant.link.is_greeted()).count();
         let fate = if !self.spaces.includes(remote.ip()) {
             Fate::NotEnabled
-        } else if strangers >= STRANGERS_MAX + PeerAddrs::MAX {
+        } else if strangers >= STRANGERS_MAX + PeerAddrs::MAX || self.links.len() >= LINKS_MAX {
             Fate::Refused
         } else {
             Fate::Greeting
@@ -314,6 +314,10 @@ impl Race {
 
 /// Connections from unlisted addresses that may be under way at once.
 const STRANGERS_MAX: usize = 16;
+/// Links that may be there when one more is admitted. Beside the strangers' there is room for what an honest peer
+/// can have greeted: the relay, one that either has dialled to each address of the other's, and about as many
+/// again that have died unnoticed.
+const LINKS_MAX: usize = 64;
 /// Candidates that are reported on.
 const CANDIDATES_MAX: usize = 64;
 /// The pause before a dial is repeated.

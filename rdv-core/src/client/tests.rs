@@ -1,4 +1,5 @@
 mod accepter;
+mod crowd;
 mod dialer;
 mod handshake;
 mod pick;

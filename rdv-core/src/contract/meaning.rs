@@ -28,9 +28,9 @@ pub enum Meaning {
     Spliced([ConnId; 2]),
 }
 
-/// Besides the connection to the server, its early comers and strangers, and one or two for each candidate.
+/// As many as a race admits, and a few more: it dials again without asking whether there is room.
 impl Watched for Event {
-    const CONNS_MAX: usize = 128;
+    const CONNS_MAX: usize = 80;
 
     fn meaning(&self) -> Meaning {
         match self {
