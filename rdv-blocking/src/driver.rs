@@ -97,7 +97,9 @@ impl Driver {
                 socket.write = Some(data);
                 socket.try_write()
             }),
-            Intent::Check { conn } => self.with(conn, |socket| socket.try_read().or(Some(What::Quiet))),
+            Intent::Check { conn } => {
+                self.with(conn, |socket| socket.try_read().or_else(|| socket.read.map(|_| What::Quiet)));
+            }
             Intent::StopRead { conn } => {
                 self.with(conn, |socket| {
                     socket.try_read().or_else(|| socket.read.take().map(|_| What::Quiet))
@@ -264,3 +266,6 @@ fn whole_millis(wait: Duration) -> Duration {
 
 /// One read brings at most this much: heads and lines come in a few bytes at a time anyway.
 const READ_MAX: usize = 64;
+
+#[cfg(test)]
+mod tests;

@@ -49,7 +49,8 @@ pub enum Intent {
         data: Bytes,
     },
     /// Find out, at once, whether the read under way has anything to report. Answered by that read's own
-    /// answer if it is complete or failed, else by [`Input::Quiet`] (and the read stays under way).
+    /// answer if it is complete or failed (if this is due already, there is no other), else by [`Input::Quiet`]
+    /// (and the read stays under way).
     Check {
         /// The connection, with a read under way.
         conn: ConnId,

@@ -96,8 +96,8 @@ impl Driver {
                 socket.poll_write(cx)
             }),
             Intent::Check { conn } => self.with(conn, |socket, cx| match socket.poll_read(cx) {
-                Poll::Pending => Poll::Ready(What::Quiet),
-                answer @ Poll::Ready(_) => answer,
+                Poll::Pending if socket.read.is_some() => Poll::Ready(What::Quiet),
+                answer @ (Poll::Ready(_) | Poll::Pending) => answer,
             }),
             Intent::StopRead { conn } => self.with(conn, |socket, cx| match socket.poll_read(cx) {
                 Poll::Pending if socket.read.take().is_some() => Poll::Ready(What::Quiet),
@@ -240,3 +240,6 @@ pub(crate) fn poll_accept(
 
 /// One read brings at most this much: heads and lines come in a few bytes at a time anyway.
 const READ_MAX: usize = 64;
+
+#[cfg(test)]
+mod tests;

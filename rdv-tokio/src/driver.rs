@@ -95,8 +95,8 @@ impl Driver {
                 socket.poll_write(cx)
             }),
             Intent::Check { conn } => self.with(conn, |socket, cx| match socket.read_now(cx) {
-                Poll::Pending => Poll::Ready(What::Quiet),
-                answer @ Poll::Ready(_) => answer,
+                Poll::Pending if socket.read.is_some() => Poll::Ready(What::Quiet),
+                answer @ (Poll::Ready(_) | Poll::Pending) => answer,
             }),
             Intent::StopRead { conn } => self.with(conn, |socket, cx| match socket.read_now(cx) {
                 Poll::Pending if socket.read.take().is_some() => Poll::Ready(What::Quiet),
@@ -243,3 +243,6 @@ pub(crate) fn now() -> Instant {
 
 /// One read brings at most this much: heads and lines come in a few bytes at a time anyway.
 const READ_MAX: usize = 64;
+
+#[cfg(test)]
+mod tests;

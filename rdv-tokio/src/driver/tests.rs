@@ -1,0 +1,53 @@
+//! What the driver answers.
+
+use std::future::poll_fn;
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
+
+use rdv_core::{Lobby, LobbyConfig};
+
+use super::*;
+
+/// A driver with a connection on which a byte is being read, and the connection's other end.
+fn reading() -> (Driver, ConnId, TcpStream) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (stream, remote) = rdv_socket::accept(&listener).unwrap();
+    let stream = tokio::net::TcpStream::from_std(stream).unwrap();
+    // Ids come from machines alone.
+    let conn = Lobby::new(LobbyConfig::default()).handle_accept(now(), remote);
+    let mut driver = Driver::default();
+    driver.add(conn, Ok(Socket::connected(Stream::Plain(stream))));
+    driver.perform(Intent::Read { conn, max: NonZeroUsize::MIN });
+    (driver, conn, peer)
+}
+
+async fn wait_for_an_answer(driver: &mut Driver) {
+    poll_fn(|cx| driver.poll(cx)).await;
+}
+
+fn answers(driver: &mut Driver) -> Vec<String> {
+    let answers = std::iter::from_fn(|| driver.next_answer());
+    answers.map(|answer| format!("{:?}", answer.input())).collect()
+}
+
+#[tokio::test]
+async fn a_read_that_is_answered_already_is_not_answered_once_more() {
+    for ask in [|conn| Intent::Check { conn }, |conn| Intent::StopRead { conn }] {
+        let (mut driver, conn, mut peer) = reading();
+        peer.write_all(b"x").unwrap();
+        wait_for_an_answer(&mut driver).await;
+        driver.perform(ask(conn));
+        assert_eq!(answers(&mut driver), ["Read(#1, [120])"], "{:?}", ask(conn));
+    }
+}
+
+#[tokio::test]
+async fn a_check_leaves_a_quiet_read_under_way() {
+    let (mut driver, conn, mut peer) = reading();
+    driver.perform(Intent::Check { conn });
+    assert_eq!(answers(&mut driver), ["Quiet(#1)"]);
+    peer.write_all(b"x").unwrap();
+    wait_for_an_answer(&mut driver).await;
+    assert_eq!(answers(&mut driver), ["Read(#1, [120])"]);
+}
