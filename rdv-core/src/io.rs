@@ -9,7 +9,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -222,6 +222,12 @@ impl fmt::Debug for ConnId {
     }
 }
 
+/// When what begins now has had its time. Always ahead, as a deadline must be: a timeout of zero is taken as a
+/// millisecond. And never farther ahead than an `Instant` can say.
+pub(crate) fn after(now: Instant, timeout: Duration) -> Instant {
+    now + timeout.clamp(SHORTEST, LONGEST)
+}
+
 /// The earlier of two optional deadlines.
 pub(crate) fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
     match (a, b) {
@@ -229,3 +235,7 @@ pub(crate) fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant>
         (a, b) => a.or(b),
     }
 }
+
+const SHORTEST: Duration = Duration::from_millis(1);
+/// A century.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);

@@ -9,7 +9,8 @@ use crate::addr::{AddrSpaces, SelfAddrs};
 use crate::token::Token;
 use crate::wire::{Headers, Role, ServerUrl};
 
-/// The same for every attempt of a client. The default suits WAN and LAN alike.
+/// The same for every attempt of a client. The default suits WAN and LAN alike. Of its timeouts, those for single
+/// steps are a millisecond at least.
 ///
 /// ```
 /// use std::{sync::Arc, time::Duration};

@@ -11,7 +11,7 @@ use super::handshake::{Handshake, Progress};
 use super::race::Race;
 use super::{Attempt, Config, ConnectError, Failure, Phase, Pick, Report, Route, Standings};
 use crate::addr::{PeerAddrs, SelfAddrs};
-use crate::io::{ConnId, Input, Outbox, Output, earlier};
+use crate::io::{ConnId, Input, Outbox, Output, after, earlier};
 use crate::states::{Current, Named};
 use crate::wire::{Command, Role, Switched, other};
 
@@ -251,7 +251,7 @@ impl Connector {
         match (self.role, taken) {
             (Role::Accept, Some(conn)) => self.select(now, conn),
             (Role::Accept, None) if self.race.has_greeted() => *give_up_at = None,
-            (Role::Accept, None) => *give_up_at = give_up_at.or(Some(now + self.config.orphan_timeout)),
+            (Role::Accept, None) => *give_up_at = give_up_at.or(Some(after(now, self.config.orphan_timeout))),
             (Role::Dial, _) => {
                 let ready = self.race.ready();
                 let more_may_come = self.race.more_may_come();
@@ -262,7 +262,7 @@ impl Connector {
                         self.commit(now, conn)
                     }
                     Pick::Choose(_) => *pick_at = None,
-                    Pick::Wait(at) => *pick_at = at.map(|at| at.max(now + Duration::from_millis(1))),
+                    Pick::Wait(at) => *pick_at = at.map(|at| at.max(after(now, Duration::ZERO))),
                 }
             }
         }
@@ -273,7 +273,7 @@ impl Connector {
         match (self.race.relay(), self.race.remote_of(chosen)) {
             (Some(relay), Some((remote, Route::Direct))) => {
                 self.out.write(relay, other(remote));
-                let deadline = now + self.config.command_timeout;
+                let deadline = after(now, self.config.command_timeout);
                 self.state.enter(State::TellingOther { relay, chosen, deadline });
             }
             _ => self.take_chosen(now, chosen),
@@ -281,7 +281,7 @@ impl Connector {
     }
 
     fn take_chosen(&mut self, now: Instant, chosen: ConnId) {
-        let deadline = now + self.config.command_timeout;
+        let deadline = after(now, self.config.command_timeout);
         self.state.enter(State::TellingContinue { chosen, deadline });
         self.close_others(now, chosen);
         self.out.write(chosen, Command::take());

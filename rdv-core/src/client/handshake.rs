@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::{Attempt, Config, ConnectError, Event, Phase};
-use crate::io::{ConnId, Input, Outbox, Target, earlier};
+use crate::io::{ConnId, Input, Outbox, Target, after, earlier};
 use crate::states::{Current, NOWHERE, Named};
 use crate::wire::{Answer, BadAnswer, HeadError, HeadReader, Request, Switched};
 
@@ -51,7 +51,7 @@ impl Handshake {
             stage: Current::new(Stage::Connecting {
                 dials: Vec::new(),
                 next_dial: None,
-                deadline: now + config.connect_timeout,
+                deadline: after(now, config.connect_timeout),
             }),
             request: Request::encode(*role, url, token, self_addrs, &config.headers),
             queue: queue.into(),

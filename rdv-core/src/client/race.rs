@@ -10,7 +10,7 @@ use log::debug;
 use super::link::{Greeting, Link, Step};
 use super::{Attempt, CandidateReport, Config, Event, Fate, Origin, Ready, Route};
 use crate::addr::{AddrSpace, AddrSpaces, PeerAddrs, SelfAddrs, unmapped};
-use crate::io::{ConnId, Input, Outbox, Target, earlier};
+use crate::io::{ConnId, Input, Outbox, Target, after, earlier};
 use crate::wire::Role;
 
 #[derive(Debug)]
@@ -122,7 +122,7 @@ impl Race {
         let conn = input.conn();
         let entrant = self.links.get_mut(&conn)?;
         let candidate = entrant.candidate;
-        let deadline = now + self.line_timeout;
+        let deadline = after(now, self.line_timeout);
         match entrant.link.handle_input(now, input, &self.greeting, deadline, out) {
             Step::Pending => {}
             Step::Connected => self.note(now, candidate, Fate::Greeting),
@@ -229,7 +229,7 @@ impl Race {
         let candidate = known.or_else(|| self.list(now, remote, Origin::Inbound, fate));
         if fate == Fate::Greeting {
             self.note(now, candidate, fate);
-            let link = Link::accepted(conn, &self.greeting, now + self.line_timeout, out);
+            let link = Link::accepted(conn, &self.greeting, after(now, self.line_timeout), out);
             self.links.insert(conn, Entrant { link, remote, candidate });
         } else {
             debug!("closing connection from {remote}: {fate}");

@@ -1,6 +1,7 @@
 mod accepter;
 mod crowd;
 mod dialer;
+mod extremes;
 mod handshake;
 mod pick;
 mod race;

@@ -7,7 +7,8 @@ use http::{HeaderMap, HeaderName};
 
 use crate::addr::{parse_addr, unmapped};
 
-/// Limits and habits of a [`Lobby`](super::Lobby), and of the relays that come out of it.
+/// Limits and habits of a [`Lobby`](super::Lobby), and of the relays that come out of it. Its timeouts are a
+/// millisecond at least.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct LobbyConfig {

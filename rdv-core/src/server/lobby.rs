@@ -13,7 +13,7 @@ use super::farewell::Farewell;
 use super::guest::{Guest, Stage};
 use super::households::Households;
 use super::relay::{Relay, Side};
-use crate::io::{ConnId, Input, Outbox, Output};
+use crate::io::{ConnId, Input, Outbox, Output, after};
 use crate::states::Current;
 use crate::token::Token;
 use crate::wire::{HeadError, HeadReader, Reject, Request, Role};
@@ -115,7 +115,7 @@ impl Lobby {
         if crowded {
             self.reject(now, conn, Reject::FullForAddr);
         } else {
-            self.set_deadline(conn, Some(now + self.config.head_timeout));
+            self.set_deadline(conn, Some(after(now, self.config.head_timeout)));
             self.read(conn, first_read);
         }
         conn
@@ -236,7 +236,7 @@ impl Lobby {
         if let Some(guest) = self.guests.get_mut(&conn) {
             guest.stage.enter(Stage::Seated { request, observed });
         }
-        self.set_deadline(conn, self.config.lobby_timeout.and_then(|timeout| now.checked_add(timeout)));
+        self.set_deadline(conn, self.config.lobby_timeout.map(|timeout| after(now, timeout)));
         self.seat(now, conn, role, token);
     }
 

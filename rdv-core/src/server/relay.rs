@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::farewell::Farewell;
 use super::{DataEnd, RelayEnd, RelayReport, Traffic};
 use crate::addr::PeerAddrs;
-use crate::io::{ConnId, Input, Outbox, Output};
+use crate::io::{ConnId, Input, Outbox, Output, after};
 use crate::states::{Current, NOWHERE, Named};
 use crate::wire::{Command, LineReader, Reject, Request, Role, switching_protocols};
 
@@ -117,7 +117,7 @@ impl Relay {
             early: Early::default(),
             started: now,
             idle_timeout,
-            idle_at: idle_timeout.and_then(|timeout| now.checked_add(timeout)),
+            idle_at: idle_timeout.map(|timeout| after(now, timeout)),
             traffic: Traffic::default(),
         }
     }
@@ -290,7 +290,7 @@ impl Relay {
     }
 
     fn be_active(&mut self, now: Instant) {
-        self.idle_at = self.idle_timeout.and_then(|timeout| now.checked_add(timeout));
+        self.idle_at = self.idle_timeout.map(|timeout| after(now, timeout));
     }
 
     fn side(&self, role: Role) -> &Side {

@@ -1,3 +1,4 @@
+mod extremes;
 mod farewell;
 mod handover;
 mod limits;
