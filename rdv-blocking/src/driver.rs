@@ -156,7 +156,14 @@ impl Driver {
     }
 
     fn with(&mut self, conn: ConnId, act: impl FnOnce(&mut Socket) -> Option<What>) {
-        if let Some(what) = self.sockets.get_mut(&token_of(conn).0).and_then(act) {
+        let Some(socket) = self.sockets.get_mut(&token_of(conn).0) else {
+            return;
+        };
+        if let Some(what) = act(socket) {
+            if let What::Failed(_) = what {
+                // Of everything under way: there is no other answer.
+                (socket.read, socket.write) = (None, None);
+            }
             self.answers.push_back(Answer { conn, what });
         }
     }

@@ -142,6 +142,10 @@ impl Driver {
             return;
         };
         if let Poll::Ready(what) = act(socket, &mut Context::from_waker(waker)) {
+            if let What::Failed(_) = what {
+                // Of everything under way: there is no other answer.
+                (socket.read, socket.write) = (None, None);
+            }
             self.answers.push_back(Answer { conn, what });
         }
     }

@@ -52,3 +52,16 @@ fn a_check_leaves_a_quiet_read_under_way() {
     wait_for_an_answer(&mut driver);
     assert_eq!(answers(&mut driver), ["Read(#1, [120])"]);
 }
+
+#[test]
+fn a_connection_fails_only_once() {
+    let (mut driver, conn, peer) = reading();
+    // More than the system takes while nobody reads it.
+    driver.perform(Intent::Write { conn, data: Bytes::from(vec![0; 64 * 1024 * 1024]) });
+    assert_eq!(answers(&mut driver), [] as [&str; 0]);
+    rdv_socket::reset_on_drop(&peer).unwrap();
+    drop(peer);
+    wait_for_an_answer(&mut driver);
+    let answers = answers(&mut driver);
+    assert!(matches!(&answers[..], [only] if only.starts_with("Failed(#1")), "{answers:?}");
+}
