@@ -29,6 +29,8 @@ pub(crate) struct Socket {
     conn: ConnId,
     stream: Stream,
     connecting: bool,
+    /// Whether a machine waits for it to be connected.
+    dialled: bool,
     read: Option<NonZeroUsize>,
     write: Option<Bytes>,
 }
@@ -172,12 +174,17 @@ impl Driver {
 impl Socket {
     /// A connection that is up.
     pub(crate) fn connected(conn: ConnId, stream: Stream) -> Self {
-        Self { conn, stream, connecting: false, read: None, write: None }
+        Self { conn, stream, connecting: false, dialled: false, read: None, write: None }
     }
 
     /// A connection that has been begun.
     pub(crate) fn connecting(conn: ConnId, stream: Stream) -> Self {
-        Self { conn, stream, connecting: true, read: None, write: None }
+        Self { conn, stream, connecting: true, dialled: true, read: None, write: None }
+    }
+
+    /// A connection that came in, and is not up yet: no machine asked for that, so none is told.
+    pub(crate) fn accepting(conn: ConnId, stream: Stream) -> Self {
+        Self { dialled: false, ..Self::connecting(conn, stream) }
     }
 
     pub(crate) fn into_stream(self) -> Stream {
@@ -191,7 +198,7 @@ impl Socket {
         match self.stream.connect_finished() {
             Ok(true) => {
                 self.connecting = false;
-                Some(What::Connected)
+                self.dialled.then_some(What::Connected)
             }
             Ok(false) => None,
             Err(err) => {

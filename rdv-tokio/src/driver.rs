@@ -40,6 +40,8 @@ struct Registered {
 pub(crate) struct Socket {
     stream: Stream,
     connecting: bool,
+    /// Whether a machine waits for it to be connected.
+    dialled: bool,
     read: Option<NonZeroUsize>,
     write: Option<Bytes>,
 }
@@ -153,12 +155,18 @@ impl Driver {
 impl Socket {
     /// A connection that is up.
     pub(crate) fn connected(stream: Stream) -> Self {
-        Self { stream, connecting: false, read: None, write: None }
+        Self { stream, connecting: false, dialled: false, read: None, write: None }
     }
 
     /// A connection that has been begun.
     pub(crate) fn connecting(stream: Stream) -> Self {
-        Self { stream, connecting: true, read: None, write: None }
+        Self { stream, connecting: true, dialled: true, read: None, write: None }
+    }
+
+    /// A connection that came in, and is not up yet: no machine asked for that, so none is told.
+    #[cfg(feature = "tls")]
+    pub(crate) fn accepting(stream: Stream) -> Self {
+        Self { dialled: false, ..Self::connecting(stream) }
     }
 
     pub(crate) fn into_stream(self) -> Stream {
@@ -171,7 +179,11 @@ impl Socket {
         }
         let result = ready!(self.stream.poll_connect(cx));
         self.connecting = false;
-        Poll::Ready(result.map_or_else(What::Failed, |()| What::Connected))
+        match result {
+            Err(err) => Poll::Ready(What::Failed(err)),
+            Ok(()) if self.dialled => Poll::Ready(What::Connected),
+            Ok(()) => Poll::Pending,
+        }
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<What> {

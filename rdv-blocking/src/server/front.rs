@@ -139,7 +139,7 @@ impl Front {
         let conn = self.lobby.handle_accept(Instant::now(), remote);
         let socket = match self.handle.tls() {
             // The lobby's patience for a head includes the handshake.
-            Some(config) => Stream::tls_accepted(stream, config).map(|tls| Socket::connecting(conn, tls)),
+            Some(config) => Stream::tls_accepted(stream, config).map(|tls| Socket::accepting(conn, tls)),
             None => Ok(Socket::connected(conn, Stream::plain(stream))),
         };
         self.driver.add(socket, conn);

@@ -109,7 +109,7 @@ impl Front {
         #[cfg(feature = "tls")]
         if let Some(config) = &self.tls {
             let tls = TlsStream::accepted(stream, config.clone());
-            return Socket::connecting(Stream::Tls(Box::new(tls)));
+            return Socket::accepting(Stream::Tls(Box::new(tls)));
         }
         Socket::connected(Stream::Plain(stream))
     }
