@@ -2,6 +2,8 @@
 //! each other, and panics at the first breach.
 
 mod meaning;
+#[cfg(all(feature = "watch", not(test)))]
+mod watch;
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -9,6 +11,8 @@ use std::time::Instant;
 use crate::io::{ConnId, Input, Intent, Output};
 
 pub use meaning::{Meaning, Watched};
+#[cfg(all(feature = "watch", not(test)))]
+pub(crate) use watch::Watch;
 
 /// Watches the conversation of one machine with its driver, and panics at the first breach of [the driver's
 /// contract](crate#the-drivers-contract) with a message that names it. For tests of machines and of drivers; with

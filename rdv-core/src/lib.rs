@@ -43,7 +43,8 @@
 //!   connections are the lobby's; from then on they are the relay's, those too that the driver has queued.
 //! - Dropping a machine drops its promises: the driver closes whatever sockets it still has.
 //!
-//! With the feature `contract` there is a `Contract`, which watches a machine and its driver in tests.
+//! With the feature `contract` there is a `Contract`, which watches a machine and its driver in tests. With the
+//! feature `watch` every machine has one, so that whatever tests a driver has are tests of this contract too.
 //!
 //! # The canonical loop
 //!
@@ -62,7 +63,15 @@ mod io;
 mod server;
 mod states;
 mod token;
+// Tests of machines have a contract on their bench, and breach it where they mean to.
+#[cfg(any(not(feature = "watch"), test))]
+mod unwatched;
 mod wire;
+
+#[cfg(all(feature = "watch", not(test)))]
+use contract::Watch;
+#[cfg(any(not(feature = "watch"), test))]
+use unwatched::Watch;
 
 #[cfg(test)]
 mod tests;

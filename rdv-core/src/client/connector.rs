@@ -10,6 +10,7 @@ use log::debug;
 use super::handshake::{Handshake, Progress};
 use super::race::Race;
 use super::{Attempt, Config, ConnectError, Failure, Phase, Pick, Report, Route, Standings};
+use crate::Watch;
 use crate::addr::{PeerAddrs, SelfAddrs};
 use crate::io::{ConnId, Input, Outbox, Output, after, earlier};
 use crate::states::{Current, Named};
@@ -31,6 +32,7 @@ pub struct Connector {
     race: Race,
     report: Report,
     deadline: Option<Instant>,
+    watch: Watch,
 }
 
 #[derive(Debug)]
@@ -116,6 +118,7 @@ impl Connector {
             state: Current::new(State::Handshake(Box::new(handshake))),
             meta: None,
             report: Report::new(started),
+            watch: Watch::new(now),
         };
         if attempt.server_addrs.is_empty() {
             connector.fail(now, ConnectError::Unreachable { tried: Vec::new() });
@@ -125,7 +128,7 @@ impl Connector {
 
     /// Names a connection that came in at the shared port. Whether it is of use is for the next outputs to say.
     pub fn handle_accept(&mut self, now: Instant, remote: SocketAddr) -> ConnId {
-        match *self.state {
+        let conn = match *self.state {
             State::Handshake(_) | State::Racing { .. } => {
                 let conn = self.race.handle_accept(now, remote, &mut self.out);
                 self.judge(now, None);
@@ -136,11 +139,14 @@ impl Connector {
                 self.out.close(conn);
                 conn
             }
-        }
+        };
+        self.watch.accepted(now, conn);
+        conn
     }
 
     /// Takes the answer to an intent.
     pub fn handle_input(&mut self, now: Instant, input: Input<'_>) {
+        self.watch.input(now, &input);
         match (&mut *self.state, input) {
             (State::Handshake(handshake), _) => {
                 let progress = handshake.handle_input(now, input, &mut self.out);
@@ -171,6 +177,7 @@ impl Connector {
 
     /// Takes note of the time. Harmless when nothing is due.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.watch.timeout(now);
         if self.deadline.is_some_and(|deadline| deadline <= now) {
             let phase = match &*self.state {
                 State::Handshake(handshake) => handshake.phase(),
@@ -207,7 +214,7 @@ impl Connector {
     /// The next thing to do or to know.
     pub fn poll_output(&mut self) -> Output<Event> {
         let Self { out, state, race, deadline, .. } = self;
-        out.poll(|| match &**state {
+        let output = out.poll(|| match &**state {
             State::Handshake(handshake) => earlier(handshake.deadline(), *deadline),
             State::Racing { pick_at, give_up_at, .. } => {
                 earlier(earlier(*pick_at, *give_up_at), earlier(race.deadline(), *deadline))
@@ -216,7 +223,9 @@ impl Connector {
                 earlier(Some(*step), *deadline)
             }
             State::Selected | State::Failed => None,
-        })
+        });
+        self.watch.output(&output);
+        output
     }
 
     fn handshake_went(&mut self, now: Instant, progress: Progress) {

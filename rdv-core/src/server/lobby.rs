@@ -13,6 +13,7 @@ use super::farewell::Farewell;
 use super::guest::{Guest, Stage};
 use super::households::Households;
 use super::relay::{Relay, Side};
+use crate::Watch;
 use crate::io::{ConnId, Input, Outbox, Output, after};
 use crate::states::Current;
 use crate::token::Token;
@@ -34,6 +35,7 @@ pub struct Lobby {
     deadlines: BTreeSet<(Instant, ConnId)>,
     per_addr: Households,
     closed: bool,
+    watch: Watch,
 }
 
 #[derive(Debug)]
@@ -95,12 +97,14 @@ impl Lobby {
             deadlines: BTreeSet::new(),
             per_addr: Households::default(),
             closed: false,
+            watch: Watch::later(),
         }
     }
 
     /// Names a connection that came in.
     pub fn handle_accept(&mut self, now: Instant, remote: SocketAddr) -> ConnId {
         let conn = self.out.issue();
+        self.watch.accepted(now, conn);
         // So many that there is no room even to say so.
         if self.guests.len() >= self.config.max_waiting.saturating_mul(2) {
             self.out.close(conn);
@@ -123,6 +127,7 @@ impl Lobby {
 
     /// Takes the answer to an intent.
     pub fn handle_input(&mut self, now: Instant, input: Input<'_>) {
+        self.watch.input(now, &input);
         let conn = input.conn();
         let Some(guest) = self.guests.get_mut(&conn) else {
             return;
@@ -169,6 +174,7 @@ impl Lobby {
 
     /// Takes note of the time. Harmless when nothing is due.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.watch.timeout(now);
         while let Some((at, conn)) = self.deadlines.first().copied().filter(|(at, _)| *at <= now) {
             self.deadlines.remove(&(at, conn));
             match self.guests.get(&conn).map(|guest| &*guest.stage) {
@@ -184,11 +190,14 @@ impl Lobby {
     pub fn poll_output(&mut self) -> Output<LobbyEvent> {
         self.pair_confirmed();
         let Self { out, deadlines, .. } = self;
-        out.poll(|| deadlines.first().map(|(at, _)| *at))
+        let output = out.poll(|| deadlines.first().map(|(at, _)| *at));
+        self.watch.output(&output);
+        output
     }
 
     /// Shuts down: all that wait are told so, and all that come are.
     pub fn close(&mut self, now: Instant) {
+        self.watch.called(now);
         self.closed = true;
         let seated =
             |(conn, guest): (&ConnId, &Guest)| matches!(*guest.stage, Stage::Seated { .. }).then_some(*conn);

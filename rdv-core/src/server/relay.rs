@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::farewell::Farewell;
 use super::{DataEnd, RelayEnd, RelayReport, Traffic};
+use crate::Watch;
 use crate::addr::PeerAddrs;
 use crate::io::{ConnId, Input, Outbox, Output, after};
 use crate::states::{Current, NOWHERE, Named};
@@ -29,6 +30,7 @@ pub struct Relay {
     idle_timeout: Option<Duration>,
     idle_at: Option<Instant>,
     traffic: Traffic,
+    watch: Watch,
 }
 
 /// One client of a pair.
@@ -99,6 +101,10 @@ pub struct Early {
 impl Relay {
     pub(super) fn new(now: Instant, dialer: Side, accepter: Side, idle_timeout: Option<Duration>) -> Self {
         let mut out = Outbox::new();
+        let mut watch = Watch::new(now);
+        for side in [&dialer, &accepter] {
+            watch.adopt(side.conn, side.reading);
+        }
         let answer = |to: &Side, of: &Side| {
             switching_protocols(to.observed, &PeerAddrs::of(&of.request.self_addrs, of.observed))
         };
@@ -119,6 +125,7 @@ impl Relay {
             idle_timeout,
             idle_at: idle_timeout.map(|timeout| after(now, timeout)),
             traffic: Traffic::default(),
+            watch,
         }
     }
 
@@ -135,6 +142,7 @@ impl Relay {
     /// Sends both clients away instead of introducing them; for the application to decide, before the first
     /// output is polled. Returns whether it was in time: later on, the relay goes on.
     pub fn reject(&mut self, now: Instant, reject: &Reject) -> bool {
+        self.watch.called(now);
         if self.fresh {
             self.out = Outbox::new();
             let Self { dialer, accepter, out, .. } = self;
@@ -150,6 +158,7 @@ impl Relay {
 
     /// Takes the answer to an intent.
     pub fn handle_input(&mut self, now: Instant, input: Input<'_>) {
+        self.watch.input(now, &input);
         let role = match input.conn() {
             conn if conn == self.dialer.conn => Role::Dial,
             conn if conn == self.accepter.conn => Role::Accept,
@@ -211,6 +220,7 @@ impl Relay {
     /// Takes the byte counts of the data path. To be called before [`handle_timeout`](Relay::handle_timeout)
     /// when the deadline has come, and otherwise as rarely as is convenient.
     pub fn handle_traffic(&mut self, now: Instant, traffic: Traffic) {
+        self.watch.called(now);
         if matches!(*self.state, State::Spliced) && self.traffic != traffic {
             self.traffic = traffic;
             self.be_active(now);
@@ -231,6 +241,7 @@ impl Relay {
 
     /// Takes note of the time. Harmless when nothing is due.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.watch.timeout(now);
         if self.idle_at.is_some_and(|at| at <= now) {
             let rejected = matches!(*self.state, State::Rejected(_));
             self.finish(now, if rejected { RelayEnd::Rejected } else { RelayEnd::Idle });
@@ -239,6 +250,7 @@ impl Relay {
 
     /// Shuts down.
     pub fn close(&mut self, now: Instant) {
+        self.watch.called(now);
         self.finish(now, RelayEnd::ShutDown);
     }
 
@@ -246,7 +258,9 @@ impl Relay {
     pub fn poll_output(&mut self) -> Output<RelayEvent> {
         self.fresh = false;
         let Self { out, idle_at, .. } = self;
-        out.poll(|| *idle_at)
+        let output = out.poll(|| *idle_at);
+        self.watch.output(&output);
+        output
     }
 
     /// Writes CONTINUE to the accepter, once it is due and both have their 101.
