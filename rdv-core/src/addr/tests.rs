@@ -168,6 +168,17 @@ fn malformed_lists_are_refused() {
 }
 
 #[test]
+fn what_is_no_list_is_explained() {
+    let eleven = ["10.0.0.1:1"; 11].join(",");
+    assert_eq!(eleven.parse::<PeerAddrs>().unwrap_err().to_string(), "at most 10 addresses are allowed");
+    assert_eq!(
+        "10.0.0.1".parse::<SelfAddrs>().unwrap_err().to_string(),
+        "\"10.0.0.1\" is not an address: expected 192.0.2.1:80 or [2001:db8::1]:80"
+    );
+    assert_eq!(format!("{:?}", AddrSpaces::PUBLIC), "AddrSpaces(public4,public6)");
+}
+
+#[test]
 fn a_list_is_counted_before_duplicates_are_removed() {
     let list = |n: usize, addr: &dyn Fn(usize) -> String| (0..n).map(addr).collect::<Vec<_>>().join(",");
     let distinct = |i: usize| format!("10.0.0.{i}:1000");

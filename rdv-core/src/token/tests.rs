@@ -1,7 +1,7 @@
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngSeed};
 
 use super::{Token, TokenError, unescape};
+use crate::tests::cases::fixed_cases;
 
 /// Tokens and how they are escaped, byte for byte as the reference escapes them in its lines.
 const ESCAPES: &[(&[u8], &str)] = &[
@@ -120,9 +120,23 @@ fn a_token_is_never_shown_whole() {
     }
 }
 
+#[test]
+fn what_is_no_token_is_explained() {
+    let rows = [
+        (Token::new("").unwrap_err(), "token must not be empty"),
+        (
+            Token::new("/".repeat(1361)).unwrap_err(),
+            "token is too long: 4083 bytes when percent-encoded, at most 4082 are allowed",
+        ),
+        (unescape(b"%zz").unwrap_err(), "token has a % that does not begin a percent-encoded byte"),
+    ];
+    for (err, words) in rows {
+        assert_eq!(err.to_string(), words, "{err:?}");
+    }
+}
+
 proptest! {
-    // The same cases on every run, and no files left behind.
-    #![proptest_config(Config { rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..Config::default() })]
+    #![proptest_config(fixed_cases())]
 
     #[test]
     fn any_token_survives_escaping(bytes in proptest::collection::vec(any::<u8>(), 1..200)) {

@@ -1,19 +1,13 @@
 mod answer;
 mod head;
 mod headers;
+mod inverse;
 mod line;
 mod request;
 mod stack;
 mod target;
 
-use proptest::test_runner::{Config, RngSeed};
-
 use super::printable;
-
-/// The same cases on every run, and no files left behind.
-fn fixed_cases() -> Config {
-    Config { rng_seed: RngSeed::Fixed(0x7264_7631), failure_persistence: None, ..Config::default() }
-}
 
 #[test]
 fn what_a_stranger_says_is_shown_bounded_and_harmless() {

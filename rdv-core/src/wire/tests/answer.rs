@@ -213,3 +213,20 @@ fn chunked_bodies_are_joined_as_far_as_they_came() {
         assert_eq!(got, *raw, "{} without Transfer-Encoding", raw.escape_ascii());
     }
 }
+
+#[test]
+fn an_answer_that_is_no_good_is_explained() {
+    let list = AddrListError::TooMany { max: 10 };
+    let rows = [
+        (BadAnswer::Malformed("invalid token".into()), "the answer is not HTTP/1.1: invalid token"),
+        (BadAnswer::TooLarge, "the answer's head is too large"),
+        (BadAnswer::NotAnUpgrade, "the 101 lacks Connection: upgrade"),
+        (BadAnswer::NoUpgrade, "the 101 lacks an Upgrade header"),
+        (BadAnswer::BadUpgrade("h2c".into()), "the 101 is an upgrade to \"h2c\", not to rdv/1"),
+        (BadAnswer::BadObservedAddr("x".into()), "the 101 has a bad observed address \"x\""),
+        (BadAnswer::BadPeerAddrs(list), "the 101 has bad peer addresses: at most 10 addresses are allowed"),
+    ];
+    for (why, words) in rows {
+        assert_eq!(why.to_string(), words, "{why:?}");
+    }
+}

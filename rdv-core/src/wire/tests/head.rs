@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::super::head::{HEAD_MAX, HeadError, HeadReader};
 use super::super::{Answer, Request};
-use super::fixed_cases;
+use crate::tests::cases::{cuts, fixed_cases};
 
 /// What a reader makes of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,6 +90,7 @@ fn heads_end_where_they_end() {
 
 #[test]
 fn a_head_may_have_16_kib() {
+    assert_eq!(HEAD_MAX, 16_384);
     let head = |len: usize| [b"A: ", &vec![b'x'; len - 7][..], b"\r\n\r\n"].concat();
     for chop in [1, 100_000] {
         let cuts = || iter::repeat(chop);
@@ -150,10 +151,6 @@ fn head_of(shortest: usize) -> impl Strategy<Value = Vec<u8>> {
             (head + eol).into_bytes()
         },
     )
-}
-
-fn cuts() -> impl Strategy<Value = Vec<usize>> {
-    proptest::collection::vec(1..80usize, 1..20)
 }
 
 proptest! {

@@ -64,3 +64,17 @@ fn values_may_be_secrets() {
     let err = headers.add("Authorization", "sesame\n").unwrap_err().to_string();
     assert!(!err.contains("sesame"), "{err}");
 }
+
+#[test]
+fn a_header_that_cannot_be_sent_is_explained() {
+    let rows = [
+        ("no colon", "expected a header as 'Name: value', got \"no colon\""),
+        ("X Note: v", "\"X Note\" is no HTTP header name"),
+        ("X-Note: a\0b", "the value of header x-note has characters that are not allowed"),
+        ("Host: h", "header host is set by rdv itself"),
+    ];
+    for (line, words) in rows {
+        let err = Headers::default().add_line(line).expect_err(line);
+        assert_eq!(err.to_string(), words, "{line:?}");
+    }
+}

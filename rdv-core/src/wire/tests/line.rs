@@ -6,7 +6,7 @@ use super::super::line::LineTooLong;
 use super::super::{
     Command, HELLO_MAX, HelloError, LineReader, Role, check_hello, hello, other, shortest_hello,
 };
-use super::fixed_cases;
+use crate::tests::cases::{cuts, fixed_cases};
 use crate::token::Token;
 
 /// A line without its LF, too long a line, or a stream that ended too soon; and how many bytes were taken.
@@ -117,6 +117,15 @@ fn a_line_has_4096_bytes_at_most() {
     }
 }
 
+/// No read is for so many bytes, but what a line costs must not depend on that.
+#[test]
+fn a_line_that_comes_in_lumps_is_bounded_too() {
+    let mut reader = LineReader::for_command();
+    assert_eq!(reader.push(b"x"), Ok(None));
+    assert_eq!(reader.push(&[b'x'; 2 * HELLO_MAX]), Err(LineTooLong));
+    assert_eq!(reader.push(b"\n"), Err(LineTooLong), "it stays too long");
+}
+
 #[test]
 fn a_stream_that_ends_in_a_line_has_none() {
     for stream in [&b""[..], b"rdv/1 DIAL tok", b"CONTINUE", b"OTHER 1.2.3.4:5"] {
@@ -217,10 +226,6 @@ fn hello_of(token: Vec<u8>) -> impl Strategy<Value = (Token, Vec<u8>)> {
         line.extend(end.bytes());
         (Token::new(&token).unwrap(), line)
     })
-}
-
-fn cuts() -> impl Strategy<Value = Vec<usize>> {
-    proptest::collection::vec(1..50usize, 1..20)
 }
 
 proptest! {

@@ -250,10 +250,25 @@ fn a_refusal_is_one_http_answer() {
 #[test]
 fn every_refusal_has_its_status_and_words() {
     let rows = [
+        (Reject::TooManySelfAddrs("x".into()), 400, "too-many-self-addrs", "too many self addrs [x]"),
+        (
+            Reject::NoObservedAddr("x-real".into()),
+            400,
+            "no-observed-addr",
+            "no ip:port in header x-real, which this server expects from the proxy before it",
+        ),
+        (Reject::NoRemoteAddr, 500, "no-remote-addr", "this server is not told its clients' addresses"),
+        (Reject::NotMountedHere("/rdv".into()), 404, "not-mounted-here", "rdv is under /rdv on this server"),
         (Reject::NotIdle, 400, "not-idle", "conn must idle while waiting for response header"),
         (Reject::NoPeer, 408, "no-peer", "no matching peer found"),
         (Reject::HeadTimeout, 408, "head-timeout", "the request did not come in time"),
         (Reject::Replaced, 409, "replaced", "replaced by another conn"),
+        (
+            Reject::HeadTooLarge,
+            431,
+            "head-too-large",
+            "request head too large: 16 KiB and 64 headers are allowed",
+        ),
         (Reject::FullForAddr, 429, "full-for-addr", "too many conns from this address"),
         (Reject::Full, 503, "full", "rdv server is full, try again later"),
         (Reject::ShuttingDown, 503, "shutting-down", "rdv server shutting down, try again"),
