@@ -1,11 +1,16 @@
 mod accepter;
 mod crowd;
+mod cuts;
 mod dialer;
 mod extremes;
 mod handshake;
+mod laws;
 mod pick;
 mod race;
+mod stale;
+mod storm;
 mod timeouts;
+mod words;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

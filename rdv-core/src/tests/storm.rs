@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
-use super::bench::{Effect, Machine};
+use super::bench::Machine;
 use super::cases::{bytes, stream_of};
+use crate::contract::{Meaning, Watched};
 use crate::io::{ConnId, Input, Intent, Outbox, Output};
 
 #[derive(Clone, Debug)]
@@ -115,7 +116,7 @@ impl<M: Machine> Storm<M> {
                 Output::Intent(intent) => self.unanswered.push(intent),
                 Output::Event(event) => {
                     assert!(!self.ended, "{event:?} after the end");
-                    self.ended = matches!(M::effect(&event), Effect::Select(_) | Effect::End);
+                    self.ended = matches!(event.meaning(), Meaning::Selected(_) | Meaning::Ended);
                     self.events.push(event);
                 }
                 Output::Wait(deadline) => {

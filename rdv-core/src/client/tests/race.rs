@@ -101,6 +101,14 @@ fn what_can_not_change_is_not_tried_again() {
     }
 }
 
+/// A list may have it; no connection can be made to it.
+#[test]
+fn port_0_is_not_dialled() {
+    let bench = racing("10.0.0.9:0", 7, limited());
+    assert_eq!(bench.dials("10.0.0.9:0"), 0);
+    assert_eq!(fate_of(&report(bench), "10.0.0.9:0"), Fate::Failed(ErrorKind::InvalidInput));
+}
+
 #[test]
 fn a_connection_that_breaks_before_its_line_is_dialled_again() {
     let mut bench = racing(NEAR, 7, limited());
