@@ -1,4 +1,6 @@
 mod extremes;
+mod cuts;
+mod everyone;
 mod farewell;
 mod handover;
 mod limits;
@@ -6,6 +8,8 @@ mod lobby;
 mod model;
 mod relay;
 mod splice;
+mod storm;
+mod words;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

@@ -219,6 +219,14 @@ fn a_newer_client_of_the_same_role_replaces_the_older() {
     }
 }
 
+#[test]
+fn connections_are_named_one_by_one() {
+    let mut lobby = open();
+    let names = [0; 3].map(|_| lobby.client().to_u64());
+    assert_eq!(names, [1, 2, 3], "names are keys: small, and none twice");
+    assert!(!lobby.machine.is_empty(), "three are here");
+}
+
 /// Two clients, of which the lobby does not know yet whether the first is alive.
 fn asked_for() -> (Bench<Lobby>, ConnId, ConnId) {
     let mut lobby = open();

@@ -1,216 +1,236 @@
-//! The lobby against a plain model of it: random comings, goings and silences, and the same outcome for everyone.
-
-use proptest::prelude::*;
-use proptest::test_runner::{Config, RngSeed};
+//! A plain model of the lobby: who fares how, without a byte of the protocol.
 
 use super::*;
 
-#[derive(Clone, Debug)]
-enum Step {
-    /// A client comes; of a slow one, nothing is noticed until it is `Noticed`.
-    Join {
-        role: Role,
-        token: usize,
-        slow: bool,
-    },
-    /// What client `n` does, if it is still there.
-    Noticed(usize),
-    Speaks(usize),
-    Fins(usize),
-    Breaks(usize),
-    Wait(u64),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Fate {
+/// What a client can know of its lot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
     Here,
     Paired,
     Told(&'static str),
     Gone,
 }
 
-struct Client {
-    conn: ConnId,
-    role: Role,
-    token: usize,
-    slow: bool,
-    /// It has said something, or ended.
-    restless: bool,
-    until: Instant,
-    fate: Fate,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    Asking,
+    Seated,
+    Leaving,
+    Out,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Head {
+    None,
+    Part,
+    Whole,
+}
+
+pub(super) struct Client {
+    pub(super) conn: ConnId,
+    pub(super) home: usize,
+    pub(super) role: Role,
+    pub(super) token: usize,
+    pub(super) slow: bool,
+    pub(super) sent: Head,
+    pub(super) noticed: Head,
+    /// It has said something behind its request; and it has ended its stream.
+    pub(super) spoke: bool,
+    pub(super) fin: bool,
+    pub(super) stage: Stage,
+    pub(super) until: Instant,
+    pub(super) fate: Fate,
 }
 
 /// Who waits, and who has come for that one but is not paired yet.
 #[derive(Clone, Copy, Default)]
-struct Table {
+pub(super) struct Table {
     waiting: Option<usize>,
     arriving: Option<usize>,
 }
 
-const TOKENS: [&str; 2] = ["red", "blue"];
-const TIMEOUT: Duration = Duration::from_secs(60);
+pub(super) const TOKENS: [&str; 4] = ["red", "blue", "green", "grey"];
+pub(super) const HOMES: [&str; 3] = ["203.0.113.7", "203.0.113.8", "[2001:db8::7]"];
+pub(super) const MAX_WAITING: usize = 3;
+pub(super) const MAX_PER_ADDR: usize = 3;
+pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const LOBBY_TIMEOUT: Duration = Duration::from_secs(60);
+pub(super) const FAREWELL: Duration = Duration::from_secs(1);
 
-#[derive(Default)]
-struct Model {
-    clients: Vec<Client>,
-    tables: [Table; TOKENS.len()],
+pub(super) struct Model {
+    pub(super) now: Instant,
+    pub(super) clients: Vec<Client>,
+    pub(super) tables: [Table; TOKENS.len()],
+    pub(super) closed: bool,
 }
 
 impl Model {
-    fn join(&mut self, now: Instant, conn: ConnId, role: Role, token: usize, slow: bool) {
-        let new = self.clients.len();
-        let until = now + TIMEOUT;
-        self.clients.push(Client { conn, role, token, slow, restless: false, until, fate: Fate::Here });
-        let table = &mut self.tables[token];
-        match (table.waiting, table.arriving) {
-            (None, _) => table.waiting = Some(new),
-            (Some(waiting), None) if self.clients[waiting].role == role => {
-                table.waiting = Some(new);
-                self.clients[waiting].fate = Fate::Told("replaced");
-            }
-            (Some(waiting), Some(arriving)) if self.clients[waiting].role == role => {
-                self.clients[waiting].fate = Fate::Told("replaced");
-                self.pair(token, new, arriving);
-            }
-            (Some(_), arriving) => {
-                table.arriving = Some(new);
-                if let Some(arriving) = arriving {
-                    self.clients[arriving].fate = Fate::Told("replaced");
-                }
-            }
+    pub(super) fn comes(&mut self, conn: ConnId, home: usize, role: Role, token: usize) {
+        let present = |client: &&Client| client.stage != Stage::Out;
+        let guests = self.clients.iter().filter(present).count();
+        let neighbours = self.clients.iter().filter(present).filter(|client| client.home == home).count();
+        let (until, new) = (self.now + HEAD_TIMEOUT, self.clients.len());
+        self.clients.push(Client {
+            conn,
+            home,
+            role,
+            token,
+            slow: false,
+            sent: Head::None,
+            noticed: Head::None,
+            spoke: false,
+            fin: false,
+            stage: Stage::Asking,
+            until,
+            fate: Fate::Here,
+        });
+        if guests >= 2 * MAX_WAITING {
+            self.is_out(new, Fate::Gone);
+        } else if neighbours >= MAX_PER_ADDR {
+            self.refuse(new, "full-for-addr");
         }
-        self.look(token);
     }
 
-    /// What is known of whoever waits has changed.
-    fn look(&mut self, token: usize) {
+    /// The server takes notice of all that a client has done so far.
+    pub(super) fn look(&mut self, client: usize) {
+        let it = &mut self.clients[client];
+        match it.stage {
+            _ if it.slow => {}
+            Stage::Asking => {
+                it.noticed = it.sent;
+                match it.noticed {
+                    Head::Whole => self.asked(client),
+                    Head::Part if it.fin => self.refuse(client, "malformed"),
+                    Head::None if it.fin => self.is_out(client, Fate::Gone),
+                    Head::None | Head::Part => {}
+                }
+            }
+            Stage::Seated => self.look_at_table(self.clients[client].token),
+            Stage::Leaving if it.fin => it.stage = Stage::Out,
+            Stage::Leaving | Stage::Out => {}
+        }
+    }
+
+    /// Of those at a table, only whoever waits is watched.
+    fn look_at_table(&mut self, token: usize) {
         let Table { waiting: Some(waiting), arriving } = self.tables[token] else { return };
-        let Client { slow, restless, .. } = self.clients[waiting];
+        let Client { slow, spoke, fin, .. } = self.clients[waiting];
         match arriving {
             _ if slow => {}
-            _ if restless => self.leave(waiting, Fate::Told("not-idle")),
+            _ if spoke || fin => {
+                self.rises(waiting);
+                self.refuse(waiting, "not-idle");
+                self.look_at_table(token);
+            }
             Some(arriving) => self.pair(token, waiting, arriving),
             None => {}
         }
     }
 
-    fn leave(&mut self, client: usize, fate: Fate) {
-        let token = self.clients[client].token;
-        self.clients[client].fate = fate;
-        let table = &mut self.tables[token];
-        if table.waiting == Some(client) {
-            *table = Table { waiting: table.arriving, arriving: None };
-        } else {
-            table.arriving = None;
+    fn asked(&mut self, new: usize) {
+        if self.closed {
+            return self.refuse(new, "closed");
         }
-        self.look(token);
+        let Client { role, token, .. } = self.clients[new];
+        let occupied = self.occupied();
+        self.clients[new].stage = Stage::Seated;
+        self.clients[new].until = self.now + LOBBY_TIMEOUT;
+        let table = &mut self.tables[token];
+        match (table.waiting, table.arriving) {
+            (None, _) if occupied >= MAX_WAITING => self.refuse(new, "full"),
+            (None, _) => table.waiting = Some(new),
+            (Some(waiting), arriving) if self.clients[waiting].role == role => {
+                table.waiting = Some(new);
+                self.refuse(waiting, "replaced");
+                // Both have just come, so neither has to be looked at.
+                arriving.into_iter().for_each(|arriving| self.pair(token, new, arriving));
+            }
+            (Some(_), arriving) => {
+                table.arriving = Some(new);
+                arriving.into_iter().for_each(|arriving| self.refuse(arriving, "replaced"));
+            }
+        }
+        self.look_at_table(token);
     }
 
     fn pair(&mut self, token: usize, one: usize, two: usize) {
-        self.clients[one].fate = Fate::Paired;
-        self.clients[two].fate = Fate::Paired;
+        self.is_out(one, Fate::Paired);
+        self.is_out(two, Fate::Paired);
         self.tables[token] = Table::default();
     }
 
-    fn time(&mut self, now: Instant) {
-        let due = |client: &&Client| client.fate == Fate::Here && client.until <= now;
-        while let Some(first) =
-            self.clients.iter().filter(due).min_by_key(|client| (client.until, client.conn))
+    /// Whoever has come for the one that leaves waits in its place.
+    fn rises(&mut self, client: usize) {
+        let table = &mut self.tables[self.clients[client].token];
+        if table.waiting == Some(client) {
+            *table = Table { waiting: table.arriving, arriving: None };
+        } else if table.arriving == Some(client) {
+            table.arriving = None;
+        }
+    }
+
+    fn refuse(&mut self, client: usize, code: &'static str) {
+        let it = &mut self.clients[client];
+        it.fate = Fate::Told(code);
+        it.until = self.now + FAREWELL;
+        it.stage = if it.fin && !it.slow { Stage::Out } else { Stage::Leaving };
+    }
+
+    fn is_out(&mut self, client: usize, fate: Fate) {
+        self.clients[client].stage = Stage::Out;
+        self.clients[client].fate = fate;
+    }
+
+    pub(super) fn breaks(&mut self, client: usize) {
+        self.rises(client);
+        let Client { fate, token, .. } = self.clients[client];
+        self.is_out(client, if fate == Fate::Here { Fate::Gone } else { fate });
+        self.look_at_table(token);
+    }
+
+    pub(super) fn wait(&mut self, time: Duration) {
+        let end = self.now + time;
+        let present = |client: &&Client| client.stage != Stage::Out;
+        while let Some(at) =
+            self.clients.iter().filter(present).map(|client| client.until).min().filter(|at| *at <= end)
         {
-            let first = self.clients.iter().position(|client| client.conn == first.conn).unwrap();
-            self.leave(first, Fate::Told("no-peer"));
-        }
-    }
-
-    fn is_waiting(&self, client: usize) -> bool {
-        self.tables.iter().any(|table| table.waiting == Some(client))
-    }
-}
-
-fn run(steps: Vec<Step>) {
-    let mut lobby = Bench::open(LobbyConfig { lobby_timeout: Some(TIMEOUT), ..LobbyConfig::default() });
-    let mut model = Model::default();
-    for step in steps {
-        take(&mut lobby, &mut model, &step);
-        for (n, client) in model.clients.iter().enumerate() {
-            assert_eq!(fate(&lobby, client.conn), client.fate, "client {n} after {step:?}");
-        }
-        let occupied = model.tables.iter().filter(|table| table.waiting.is_some()).count();
-        assert_eq!(lobby.machine.waiting(), occupied, "after {step:?}");
-    }
-    lobby.advance(TIMEOUT + secs(10));
-    assert!(lobby.machine.is_empty() && lobby.deadline.is_none(), "someone was forgotten");
-    let memory = format!("{:?}", lobby.machine);
-    for empty in ["guests: {}", "tables: {}", "deadlines: {}", "per_addr: Households({})"] {
-        assert!(memory.contains(empty), "something of the past is kept: {memory}");
-    }
-}
-
-fn take(lobby: &mut Bench<Lobby>, model: &mut Model, step: &Step) {
-    let here = |n: &usize| model.clients.get(*n).is_some_and(|client| client.fate == Fate::Here);
-    match *step {
-        Step::Join { role, token, slow } => {
-            let conn = lobby.join(role, TOKENS[token]);
-            if slow && lobby.wires.contains_key(&conn) {
-                lobby.lags(conn);
+            self.now = at;
+            // All that is due comes first, then what follows from it.
+            for client in 0..self.clients.len() {
+                let Client { stage, until, noticed, .. } = self.clients[client];
+                match stage {
+                    _ if until > at => {}
+                    Stage::Asking if noticed == Head::None => self.is_out(client, Fate::Gone),
+                    Stage::Asking => self.refuse(client, "head-timeout"),
+                    Stage::Seated => {
+                        self.rises(client);
+                        self.refuse(client, "no-peer");
+                    }
+                    Stage::Leaving => self.clients[client].stage = Stage::Out,
+                    Stage::Out => {}
+                }
             }
-            model.join(lobby.now, conn, role, token, slow);
+            (0..TOKENS.len()).for_each(|token| self.look_at_table(token));
         }
-        Step::Noticed(n) if here(&n) => {
-            lobby.releases(model.clients[n].conn);
-            model.clients[n].slow = false;
-            model.look(model.clients[n].token);
-        }
-        Step::Speaks(n) | Step::Fins(n) if here(&n) => {
-            if matches!(step, Step::Speaks(_)) {
-                lobby.says(model.clients[n].conn, "x");
-            } else {
-                lobby.fins(model.clients[n].conn);
+        self.now = end;
+    }
+
+    pub(super) fn close(&mut self) {
+        self.closed = true;
+        self.tables = Default::default();
+        for client in 0..self.clients.len() {
+            if self.clients[client].stage == Stage::Seated {
+                self.refuse(client, "shutting-down");
             }
-            model.clients[n].restless = true;
-            model.look(model.clients[n].token);
         }
-        Step::Breaks(n) if here(&n) && model.is_waiting(n) => {
-            lobby.fails(model.clients[n].conn, std::io::ErrorKind::ConnectionReset);
-            model.leave(n, Fate::Gone);
-        }
-        Step::Wait(secs) => {
-            lobby.advance(Duration::from_secs(secs));
-            model.time(lobby.now);
-        }
-        Step::Noticed(_) | Step::Speaks(_) | Step::Fins(_) | Step::Breaks(_) => {}
     }
-}
 
-fn fate(lobby: &Bench<Lobby>, conn: ConnId) -> Fate {
-    if lobby.given.contains_key(&conn) {
-        return Fate::Paired;
+    pub(super) fn occupied(&self) -> usize {
+        self.tables.iter().filter(|table| table.waiting.is_some()).count()
     }
-    let told = ["replaced", "not-idle", "no-peer"].into_iter().find(|code| *code == lobby.answer(conn));
-    match (told, lobby.state(conn)) {
-        (Some(code), _) => Fate::Told(code),
-        (None, State::Open) => Fate::Here,
-        (None, _) => Fate::Gone,
-    }
-}
 
-fn step() -> impl Strategy<Value = Step> {
-    let role = || proptest::sample::select(vec![Role::Dial, Role::Accept]);
-    prop_oneof![
-        5 => (role(), 0..TOKENS.len(), any::<bool>()).prop_map(|(role, token, slow)| Step::Join { role, token, slow }),
-        3 => (0..12usize).prop_map(Step::Noticed),
-        1 => (0..12usize).prop_map(Step::Speaks),
-        1 => (0..12usize).prop_map(Step::Fins),
-        1 => (0..12usize).prop_map(Step::Breaks),
-        1 => (1..40u64).prop_map(Step::Wait),
-    ]
-}
-
-proptest! {
-    #![proptest_config(Config { rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..Config::default() })]
-
-    #[test]
-    fn everyone_fares_as_in_the_model(steps in proptest::collection::vec(step(), 1..40)) {
-        run(steps);
+    /// Something is always under way on a connection, but for a client that is at another's table.
+    pub(super) fn can_break(&self, client: usize) -> bool {
+        self.tables.iter().all(|table| table.arriving != Some(client))
     }
 }

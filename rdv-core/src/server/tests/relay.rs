@@ -295,6 +295,8 @@ fn an_application_may_keep_a_pair_apart() {
     let mut pair = lobby.matched_and(|relay, now| {
         assert_eq!(relay.request(Role::Dial).headers["cookie"], "DIAL");
         assert_eq!(relay.request(Role::Accept).headers["cookie"], "ACCEPT");
+        assert_eq!(relay.observed(Role::Dial), addr("203.0.113.7:40000"));
+        assert_eq!(relay.observed(Role::Accept), addr("203.0.113.7:40001"));
         assert!(relay.reject(now, &reason));
     });
     for conn in [pair.dialer, pair.accepter] {
