@@ -135,7 +135,9 @@ fn strangers_do_not_keep_an_orphan_waiting() {
 /// What a direct connection brings instead of a dialer's hello and CONTINUE.
 #[test]
 fn a_connection_that_is_not_continued_is_dropped_alone() {
+    let long = format!("rdv/1 DIAL tok\nCONTINUE {}", "x".repeat(5_000));
     let rows = [
+        (&long[..], HelloFault::NotContinued),
         ("rdv/1 DIAL tok\nOTHER 1.2.3.4:5\n", HelloFault::NotContinued),
         ("rdv/1 DIAL tok\ncontinue\nxxxxxx", HelloFault::NotContinued),
         ("rdv/1 DIAL nope\nCONTINUE\nhello\n", HelloFault::WrongToken),

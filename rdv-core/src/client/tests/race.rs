@@ -241,6 +241,20 @@ fn strangers_are_limited_and_a_peer_s_room_is_not_theirs() {
 }
 
 #[test]
+fn whoever_comes_too_late_for_the_report_takes_part_all_the_same() {
+    let mut bench = racing(NEAR, 7, limited());
+    for port in 1..=100 {
+        bench.accept(&format!("198.51.100.77:{port}"));
+    }
+    bench.wait(5_000);
+    let (stranger, peer) = (bench.accept("203.0.113.7:1"), bench.accept("203.0.113.7:2"));
+    bench.says(stranger, "rdv/1 ACCEPT stranger\n");
+    bench.says(peer, "rdv/1 ACCEPT tok\n");
+    assert_eq!((bench.state(stranger), bench.state(peer)), (State::Closed, State::Open));
+    assert!(report(bench).iter().all(|candidate| candidate.addr.ip() != addr("203.0.113.7:1").ip()));
+}
+
+#[test]
 fn a_race_reports_every_candidate() {
     let peer = format!("{NEAR}, {FAR}, {SELF}, 127.0.0.1:9, [2001:db8::9]:4000");
     let mut bench = racing(&peer, 7, limited());
