@@ -2,4 +2,5 @@
 
 pub(crate) mod bench;
 pub(crate) mod cases;
+pub(crate) mod journal;
 pub(crate) mod storm;

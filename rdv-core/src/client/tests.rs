@@ -8,6 +8,7 @@ mod laws;
 mod pick;
 mod race;
 mod stale;
+mod states;
 mod storm;
 mod timeouts;
 mod words;

@@ -8,6 +8,7 @@ mod lobby;
 mod model;
 mod relay;
 mod splice;
+mod states;
 mod storm;
 mod words;
 

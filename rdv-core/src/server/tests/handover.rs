@@ -30,9 +30,13 @@ impl Eager {
 
     /// A client that has asked, with the lobby not drained since.
     fn asks(&mut self, role: Role) -> ConnId {
+        self.asks_for(role, "tok")
+    }
+
+    fn asks_for(&mut self, role: Role, token: &str) -> ConnId {
         let conn = self.lobby.handle_accept(self.now, addr("203.0.113.7:40000"));
         self.contract.accepted(conn);
-        let head = request(role, "tok");
+        let head = request(role, token);
         let mut rest = head.as_bytes();
         while !rest.is_empty() {
             let max = self.read_max(conn).min(rest.len());
@@ -115,6 +119,27 @@ fn the_end_of_a_client_that_was_just_found_alive_is_not_lost() {
         let pairs = driver.drain().pairs;
         assert_eq!(pairs.iter().map(|it| (it.dialer, it.accepter)).collect::<Vec<_>>(), [(arriving, next)]);
     }
+}
+
+#[test]
+fn a_pair_is_not_made_before_the_one_ahead_of_it_is_handed_over() {
+    let mut driver = Eager::new();
+    let [first, second] = ["a", "b"].map(|token| {
+        let waiting = driver.asks_for(Role::Accept, token);
+        driver.drain();
+        driver.asks_for(Role::Dial, token);
+        driver.drain();
+        waiting
+    });
+    driver.feed(Input::Quiet(first));
+    driver.feed(Input::Quiet(second));
+    let polled = driver.poll();
+    let Output::Event(LobbyEvent::Matched(matched)) = polled else { panic!("no pair, but {polled:?}") };
+    assert_eq!(matched.accepter, first);
+    driver.feed(Input::Failed(second, ErrorKind::ConnectionReset));
+    let drained = driver.drain();
+    assert!(drained.pairs.is_empty(), "paired with a corpse");
+    assert_eq!(drained.left, [Reason::Gone]);
 }
 
 #[test]
