@@ -4,20 +4,34 @@
 //! through them on stable.
 
 mod answer_head;
+mod bench;
 mod client;
+mod connector;
 mod head;
 mod lines;
+mod lobby;
 mod pair;
+mod relay;
 mod request_head;
+mod script;
 mod stream;
 
 pub use answer_head::answer_head;
+pub use connector::{ConnectorScript, connector};
 pub use lines::lines;
+pub use lobby::{LobbyScript, lobby};
+pub use relay::{RelayScript, relay};
 pub use request_head::request_head;
 
 /// A target: it panics at the first thing that is not as it should be.
 pub type Target = fn(&[u8]);
 
 /// All targets, by the names of their files.
-pub const TARGETS: [(&str, Target); 3] =
-    [("answer_head", answer_head), ("lines", lines), ("request_head", request_head)];
+pub const TARGETS: [(&str, Target); 6] = [
+    ("answer_head", answer_head),
+    ("connector", connector),
+    ("lines", lines),
+    ("lobby", lobby),
+    ("relay", relay),
+    ("request_head", request_head),
+];

@@ -113,7 +113,7 @@ enum End {
 
 fn in_relay(first: Role, mut stream: Stream<'_>) -> End {
     let now = Instant::now();
-    let mut matched = pair(now, &Asks::default(), &Asks::default(), first);
+    let mut matched = pair(now, &Asks::default(), &Asks::default(), first, None);
     let (dialer, relay) = (matched.dialer, &mut matched.relay);
     // Whoever came first has the lobby's read of one byte under way.
     let mut watch = (first == Role::Dial).then(|| stream.next(NonZeroUsize::MIN));
@@ -153,7 +153,7 @@ fn check_other(addr: SocketAddr) {
 }
 
 /// The line that a stream begins with, its LF included.
-fn line_of(stream: &[u8]) -> Option<&[u8]> {
+pub(crate) fn line_of(stream: &[u8]) -> Option<&[u8]> {
     let line = stream.split_inclusive(|byte| *byte == b'\n').next()?;
     (line.ends_with(b"\n") && line.len() <= LINE_MAX).then_some(line)
 }

@@ -1,7 +1,7 @@
 //! Two clients whom a lobby has paired.
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rdv_core::{Input, Intent, Lobby, LobbyConfig, LobbyEvent, Matched, Output, Role, SelfAddrs, Token};
 
@@ -22,9 +22,17 @@ impl Default for Asks {
 }
 
 /// Pairs two clients with everything going well. The one that comes first has the lobby's read under way.
-pub(crate) fn pair(now: Instant, dialer: &Asks, accepter: &Asks, first: Role) -> Box<Matched> {
+pub(crate) fn pair(
+    now: Instant,
+    dialer: &Asks,
+    accepter: &Asks,
+    first: Role,
+    idle_timeout: Option<Duration>,
+) -> Box<Matched> {
     let token = "tok".parse().expect("a token");
-    let mut lobby = Lobby::new(LobbyConfig::default());
+    let mut config = LobbyConfig::default();
+    config.idle_timeout = idle_timeout;
+    let mut lobby = Lobby::new(config);
     for role in [first, first.other()] {
         let Asks { remote, self_addrs } = if role == Role::Dial { dialer } else { accepter };
         let request = request(role, &token, self_addrs);

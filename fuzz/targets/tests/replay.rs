@@ -13,8 +13,23 @@ fn answer_head() {
 }
 
 #[test]
+fn connector() {
+    replay("connector");
+}
+
+#[test]
 fn lines() {
     replay("lines");
+}
+
+#[test]
+fn lobby() {
+    replay("lobby");
+}
+
+#[test]
+fn relay() {
+    replay("relay");
 }
 
 #[test]

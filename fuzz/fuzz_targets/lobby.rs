@@ -1,0 +1,3 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|script: rdv_fuzz_targets::LobbyScript| script.play());
