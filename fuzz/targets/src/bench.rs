@@ -33,8 +33,9 @@ pub(crate) struct Bench<M: Machine> {
     pub(crate) given: BTreeMap<ConnId, Wire>,
     /// Events that were not looked at yet.
     pub(crate) events: Vec<M::Event>,
+    /// Until when the machine waits.
+    pub(crate) deadline: Option<Instant>,
     closed: Vec<ConnId>,
-    deadline: Option<Instant>,
     /// The most bytes that one read brings.
     chop: usize,
     /// Whether several inputs are fed at a time.
@@ -68,8 +69,8 @@ impl<M: Machine> Bench<M> {
             wires: BTreeMap::new(),
             given: BTreeMap::new(),
             events: Vec::new(),
-            closed: Vec::new(),
             deadline: None,
+            closed: Vec::new(),
             chop: usize::MAX,
             hasty: false,
         }
@@ -160,7 +161,8 @@ impl<M: Machine> Bench<M> {
         }
     }
 
-    fn drain(&mut self) {
+    /// Hears what the machine wants, and answers none of it.
+    pub(crate) fn drain(&mut self) {
         loop {
             let output = self.machine.poll();
             self.contract.output(&output);

@@ -129,6 +129,8 @@ impl House {
         }
         let lobby = &self.bench.machine;
         assert_eq!(lobby.is_empty(), self.bench.wires.is_empty(), "empty, and yet {:?}", self.bench.wires);
+        let idle = self.bench.deadline.is_none();
+        assert!(idle || !lobby.is_empty(), "an empty lobby waits for {:?}", self.bench.deadline);
         let (waiting, max) = (lobby.waiting(), self.config.max_waiting);
         assert!(waiting <= max, "{waiting} wait where {max} may");
         let open = self.bench.wires.len();

@@ -100,7 +100,7 @@ impl Run {
             let in_time = bench.machine.reject(now, &rejection(status));
             assert!(in_time, "nothing was polled, and yet it is too late to reject");
         }
-        bench.settle();
+        bench.drain();
         let rejected = setup.rejects.is_some();
         let traffic = Traffic::default();
         Run { bench, dialer, accepter, rejected, spliced: false, traffic, report: None }
