@@ -47,7 +47,10 @@ pub fn answer_head(input: &[u8]) {
             assert_eq!(status, Some(StatusCode::SWITCHING_PROTOCOLS), "the answer to a client that raced");
         }
         Verdict::NoAnswer => assert!(stream.is_empty() || stream.ends_with(b"\n"), "taken for no answer"),
-        Verdict::BadAnswer(_) => {}
+        Verdict::BadAnswer(why) => {
+            let good = last.filter(|last| !last.answered.switches && last.interim <= INTERIM_MAX);
+            assert!(good.is_none(), "a refusal is not understood: {why}");
+        }
     }
 }
 
@@ -94,11 +97,13 @@ fn in_client(role: Role, stream: Stream<'_>) -> Verdict {
 /// The first answer that is not an interim one.
 pub(crate) struct LastHead {
     answered: Answered,
+    /// How many interim ones come before it.
+    interim: usize,
     pub(crate) end: usize,
 }
 
 pub(crate) fn last_head(stream: &[u8]) -> Option<LastHead> {
-    let mut end = 0;
+    let (mut end, mut interim) = (0, 0);
     while let Head::Whole(head) = head_of(&stream[end..]) {
         end += head.len();
         // It is CRLF that an HTTP stack knows.
@@ -107,8 +112,9 @@ pub(crate) fn last_head(stream: &[u8]) -> Option<LastHead> {
         let head = lines.flat_map(|line| [line, b"\r\n"]).collect::<Vec<_>>().concat();
         let answered = Answered::parse(&head)?;
         if answered.switches || !answered.response.status().is_informational() {
-            return Some(LastHead { answered, end });
+            return Some(LastHead { answered, interim, end });
         }
+        interim += 1;
     }
     None
 }
@@ -143,5 +149,6 @@ fn token() -> Token {
 /// Of a refusal's body, as much is kept.
 const BODY_MAX: usize = 1024;
 const LINE_MAX: usize = 4096;
-/// Eight interim heads and the last one; then a body or a line.
-const READ_MAX: usize = 9 * (HEAD_MAX + 64) + LINE_MAX;
+const INTERIM_MAX: usize = 8;
+/// All heads, then a body or a line.
+const READ_MAX: usize = (INTERIM_MAX + 1) * (HEAD_MAX + 64) + LINE_MAX;

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use rdv_core::{
@@ -105,7 +104,8 @@ impl<M: Machine> Bench<M> {
             }
             Deed::Fails(at, fault) => {
                 if let Some(conn) = self.nth(at, Wire::is_busy) {
-                    self.fail(conn, fault.kind());
+                    self.wires.remove(&conn);
+                    self.input(Input::Failed(conn, fault.kind()));
                 }
             }
             Deed::Late(at, answer) => self.late(at, answer),
@@ -119,12 +119,6 @@ impl<M: Machine> Bench<M> {
             Deed::Hastens(hasty) => self.hasty = hasty,
         }
         self.settle();
-    }
-
-    /// What is under way on the connection fails.
-    pub(crate) fn fail(&mut self, conn: ConnId, kind: ErrorKind) {
-        self.wires.remove(&conn);
-        self.input(Input::Failed(conn, kind));
     }
 
     /// Lets time pass.
