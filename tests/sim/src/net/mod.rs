@@ -4,6 +4,7 @@
 
 mod packet;
 mod policy;
+pub mod tcp;
 
 pub use packet::{Body, Flags, Packet, Segment, Unreachable, Why};
 pub use policy::{Dependence, FirewallPolicy, Lifetimes, NatPolicy, Ports, Unexpected};
