@@ -1,6 +1,9 @@
 //! Two hosts, whose packets are in the test's hands.
 
+mod closing;
+mod data;
 mod opening;
+mod random;
 mod resets;
 
 use std::io;
