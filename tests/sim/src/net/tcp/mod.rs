@@ -355,6 +355,7 @@ impl Env {
         self.out.push_back(Out::Send(Packet { src, dst, body: Body::Tcp(segment) }));
     }
 
+    /// If the application has closed the socket, it will not get to know.
     fn notify(&mut self, notice: Notice) {
         self.out.push_back(Out::Notice(notice));
     }

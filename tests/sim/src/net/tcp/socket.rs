@@ -282,9 +282,7 @@ impl Socket {
     fn fail(&mut self, kind: io::ErrorKind, env: &mut Env) {
         self.vanish();
         self.error = Some(kind);
-        if self.owner == Owner::Application {
-            env.notify(Notice::Failed(self.id, kind));
-        }
+        env.notify(Notice::Failed(self.id, kind));
     }
 
     fn arm(&mut self, env: &Env) {

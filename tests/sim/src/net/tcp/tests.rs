@@ -5,6 +5,7 @@ mod data;
 mod opening;
 mod random;
 mod resets;
+mod timing;
 
 use std::io;
 use std::net::SocketAddr;

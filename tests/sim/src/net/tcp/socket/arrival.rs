@@ -84,7 +84,7 @@ impl Socket {
         }
         let takes_room = extent(&segment) > 0;
         let is_news = self.recv.take(segment.seq, segment.data, segment.flags.fin);
-        if is_news && self.owner == Owner::Application {
+        if is_news {
             env.notify(Notice::Readable(self.id));
         }
         if takes_room {
@@ -122,13 +122,11 @@ impl Socket {
 
     fn established(&mut self, env: &mut Env) {
         self.phase = Phase::Synchronized;
-        match self.owner {
-            Owner::Listener => {
-                self.owner = Owner::Application;
-                env.notify(Notice::Accepted { socket: self.id, local: self.local, remote: self.remote });
-            }
-            Owner::Application => env.notify(Notice::Connected(self.id)),
-            Owner::Nobody => {}
+        if self.is_half_open() {
+            self.owner = Owner::Application;
+            env.notify(Notice::Accepted { socket: self.id, local: self.local, remote: self.remote });
+        } else {
+            env.notify(Notice::Connected(self.id));
         }
     }
 

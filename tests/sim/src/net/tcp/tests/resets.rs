@@ -139,6 +139,20 @@ fn a_reset_leaves_what_can_be_read() {
 }
 
 #[test]
+fn a_reset_after_the_end() {
+    for (discards, read) in [(false, Read::Eof), (true, Read::Failed(RESET))] {
+        let (mut a, mut b, at_a, at_b) = connected();
+        b.stack.discard_on_reset(discards);
+        a.shutdown(at_a);
+        carry(&mut a, &mut b);
+        a.abort(at_a);
+        carry(&mut a, &mut b);
+        assert_eq!(b.noticed(), [Notice::Readable(at_b), Notice::Failed(at_b, RESET)]);
+        assert_eq!(b.read(at_b), read, "discards: {discards}");
+    }
+}
+
+#[test]
 fn a_reset_frees_the_four_tuple_before_the_close() {
     let (mut a, mut b, at_a, at_b) = connected();
     b.abort(at_b);
@@ -170,6 +184,20 @@ fn a_syn_on_an_established_connection_is_challenged() {
     carry(&mut reborn, &mut b);
     assert_eq!(reborn.noticed(), [Notice::Connected(again)]);
     assert!(matches!(b.noticed()[..], [Notice::Accepted { remote, .. }] if remote == a.addr));
+}
+
+#[test]
+fn a_syn_within_the_window_does_no_harm() {
+    let (mut a, mut b, at_a, at_b) = connected();
+    a.write(at_a, b"x");
+    let genuine = a.sent_one();
+    for flags in [SYN, SYN_ACK] {
+        let mut syn = genuine.clone();
+        tcp_mut(&mut syn).flags = flags;
+        b.receive(syn);
+        assert_eq!(shown(&b.sent()), ["ACK"]);
+        assert_eq!((b.read(at_b), b.states()), (Read::Nothing, vec!["ESTABLISHED"]));
+    }
 }
 
 #[test]
