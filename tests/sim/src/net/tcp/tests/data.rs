@@ -1,3 +1,7 @@
+use fastrand::Rng;
+
+use super::super::recv::Receiver;
+use super::super::send::Sender;
 use super::*;
 
 const TEXT: &[u8] = b"abcdefghijklmnopqrstuvwxyz";
@@ -135,6 +139,30 @@ fn the_window_is_kept() {
     sent.into_iter().for_each(|packet| b.receive(packet));
     carry(&mut a, &mut b);
     assert_eq!((b.read(at_b), b.read(at_b)), (data(&bytes), Read::Eof));
+}
+
+#[test]
+fn sequence_numbers_wrap() {
+    let bytes: Vec<u8> = (0..5000_u32).map(|n| (n >> 3) as u8).collect();
+    // The SYN, the bytes and the FIN are the last number before the wrap, or the first one after it.
+    for isn in [0, 1, 700, 4999, 5000, 5001, 5002].map(|n: u32| n.wrapping_neg()) {
+        let (mut sender, mut receiver, mut rng) = (Sender::new(isn), Receiver::new(isn), Rng::with_seed(1));
+        sender.acknowledge(receiver.next());
+        sender.push(bytes.clone().into());
+        sender.shut();
+        let mut pieces: Vec<_> = std::iter::from_fn(|| sender.fresh(&mut rng)).collect();
+        assert!(!sender.is_absurd(sender.next()) && sender.is_absurd(sender.next().wrapping_add(1)));
+        pieces.reverse();
+        for piece in pieces {
+            let len = piece.data.len() + usize::from(piece.fin);
+            assert!(receiver.is_acceptable(piece.seq, len), "{isn}: {piece:?}");
+            receiver.take(piece.seq, piece.data, piece.fin);
+        }
+        assert!(receiver.read(usize::MAX) == bytes && receiver.is_eof(), "{isn}: not all was received");
+        assert!(sender.is_news(receiver.next()), "{isn}: the acknowledgement is not accepted");
+        sender.acknowledge(receiver.next());
+        assert!(sender.fin_acked() && !sender.in_flight() && sender.unacked() == 0, "{isn}: {sender:?}");
+    }
 }
 
 #[test]
