@@ -11,7 +11,7 @@ pub(super) use self::arrival::extent;
 use super::super::{Flags, Segment, Time, Why};
 use super::recv::Receiver;
 use super::send::{Piece, Sender};
-use super::timing::{RETRIES, Rto, SYN_ACK_RETRIES, SYN_RETRIES};
+use super::timing::{Keepalive, RETRIES, Rto, SYN_ACK_RETRIES, SYN_RETRIES};
 use super::{Env, Left, Notice, Read, SocketId};
 
 /// How long a four-tuple stays taken after the end (Linux: `TCP_TIMEWAIT_LEN`).
@@ -42,6 +42,8 @@ pub(super) struct Socket {
     recover: Option<u32>,
     /// When to send again, or to end TIME_WAIT, or FIN_WAIT_2.
     deadline: Option<Time>,
+    /// Counts while there is no such deadline.
+    keepalive: Keepalive,
     challenged: Option<Time>,
 }
 
@@ -105,6 +107,7 @@ impl Socket {
             rto: Rto::default(),
             recover: None,
             deadline: None,
+            keepalive: Keepalive::default(),
             challenged: None,
         };
         socket.rto.sent(env.now, socket.send.next());
@@ -129,8 +132,10 @@ impl Socket {
         self.owner
     }
 
+    /// A connection that has nothing else to wait for is idle and the application's: it is kept alive.
     pub(super) fn deadline(&self) -> Option<Time> {
-        self.deadline
+        let keepalive = (self.phase == Phase::Synchronized).then(|| self.keepalive.due());
+        self.deadline.or(keepalive)
     }
 
     pub(super) fn unacked(&self) -> usize {
@@ -218,8 +223,7 @@ impl Socket {
             Phase::SynSent | Phase::TimeWait | Phase::Closed => false,
         };
         if resets {
-            let flags = Flags { rst: true, ack: true, ..Flags::default() };
-            self.emit(flags, self.send.next(), Bytes::new(), env);
+            self.send_reset(env);
         }
         if self.phase != Phase::TimeWait {
             self.vanish();
@@ -249,6 +253,10 @@ impl Socket {
     }
 
     pub(super) fn handle_timeout(&mut self, env: &mut Env) {
+        if self.deadline.is_none() {
+            self.keep_alive(env);
+            return;
+        }
         let (retries, kind) = match self.phase {
             Phase::SynReceived if self.is_half_open() => (SYN_ACK_RETRIES, None),
             Phase::SynSent | Phase::SynReceived => (SYN_RETRIES, Some(io::ErrorKind::TimedOut)),
@@ -276,6 +284,19 @@ impl Socket {
                 Why::Host | Why::Prohibited => io::ErrorKind::HostUnreachable,
             };
             self.fail(kind, env);
+        }
+    }
+
+    /// Asks whether the other side is still there, or gives it up.
+    fn keep_alive(&mut self, env: &mut Env) {
+        debug_assert_eq!(self.owner, Owner::Application, "a closed socket has a deadline of its own");
+        debug_assert!(!self.send.in_flight(), "what is in flight has a deadline");
+        if self.keepalive.take_probe(env.now) {
+            let seq = self.send.next().wrapping_sub(1);
+            self.emit_piece(Piece { seq, data: Bytes::new(), fin: false }, env);
+        } else {
+            self.send_reset(env);
+            self.fail(io::ErrorKind::TimedOut, env);
         }
     }
 
@@ -316,6 +337,11 @@ impl Socket {
 
     fn send_ack(&self, env: &mut Env) {
         self.emit_piece(Piece { seq: self.send.next(), data: Bytes::new(), fin: false }, env);
+    }
+
+    fn send_reset(&self, env: &mut Env) {
+        let flags = Flags { rst: true, ack: true, ..Flags::default() };
+        self.emit(flags, self.send.next(), Bytes::new(), env);
     }
 
     fn emit_piece(&self, piece: Piece, env: &mut Env) {

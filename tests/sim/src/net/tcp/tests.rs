@@ -2,6 +2,7 @@
 
 mod closing;
 mod data;
+mod keepalive;
 mod opening;
 mod random;
 mod resets;
@@ -150,6 +151,20 @@ fn carry(a: &mut Host, b: &mut Host) {
 fn sleep(a: &mut Host, b: &mut Host, time: Time) {
     a.sleep(time);
     b.sleep(time);
+}
+
+/// Lets time pass at both, and delivers what they have to say meanwhile.
+fn idle(a: &mut Host, b: &mut Host, time: Time) {
+    let end = a.now + time;
+    while let Some(next) =
+        a.stack.deadline().into_iter().chain(b.stack.deadline()).min().filter(|at| *at <= end)
+    {
+        let pause = next - a.now;
+        sleep(a, b, pause);
+        carry(a, b);
+    }
+    let rest = end - a.now;
+    sleep(a, b, rest);
 }
 
 /// Two hosts with a connection that the first has made to the second, and its socket at each.

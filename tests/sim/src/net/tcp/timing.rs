@@ -1,4 +1,4 @@
-//! When to send again, and when to give up.
+//! When to send again, when to ask whether the other side is there, and when to give up.
 
 use super::super::Time;
 
@@ -13,6 +13,13 @@ pub(super) const SYN_RETRIES: u32 = 6;
 pub(super) const SYN_ACK_RETRIES: u32 = 5;
 /// ... and of everything else (`tcp_orphan_retries`; 102 s or more).
 pub(super) const RETRIES: u32 = 8;
+
+/// How long nothing is heard before the first keepalive probe, ...
+pub(super) const KEEPALIVE_TIME: Time = Time::from_secs(30);
+/// ... how long each probe has for an answer, ...
+pub(super) const KEEPALIVE_INTERVAL: Time = Time::from_secs(10);
+/// ... and how many there are. These are the socket options of rdv's streams.
+pub(super) const KEEPALIVE_PROBES: u32 = 3;
 
 /// The estimate of the round trip, and what is being timed.
 #[derive(Debug, Default)]
@@ -56,5 +63,35 @@ impl Rto {
             None => (sample, sample / 2),
             Some((srtt, var)) => ((7 * srtt + sample) / 8, (3 * var + srtt.abs_diff(sample)) / 4),
         });
+    }
+}
+
+/// The silence of the other side, and the probes into it.
+#[derive(Debug, Default)]
+pub(super) struct Keepalive {
+    due: Time,
+    /// Probes since it was last heard.
+    sent: u32,
+}
+
+impl Keepalive {
+    /// When to probe, or to give up.
+    pub(super) fn due(&self) -> Time {
+        self.due
+    }
+
+    /// A segment came, whatever it says.
+    pub(super) fn heard(&mut self, now: Time) {
+        *self = Self { due: now + KEEPALIVE_TIME, sent: 0 };
+    }
+
+    /// Takes one of the probes, if any is left.
+    pub(super) fn take_probe(&mut self, now: Time) -> bool {
+        let is_left = self.sent < KEEPALIVE_PROBES;
+        if is_left {
+            self.sent += 1;
+            self.due = now + KEEPALIVE_INTERVAL;
+        }
+        is_left
     }
 }

@@ -9,6 +9,7 @@ use super::{FIN_WAIT_2, Owner, Phase, Socket, TIME_WAIT};
 
 impl Socket {
     pub(in super::super) fn handle_segment(&mut self, segment: Segment, env: &mut Env) {
+        self.keepalive.heard(env.now);
         match self.phase {
             Phase::SynSent => self.handle_answer(&segment, env),
             Phase::SynReceived | Phase::Synchronized => self.handle_synchronized(segment, env),

@@ -52,7 +52,7 @@ fn half_close() {
     carry(&mut a, &mut b);
     assert_eq!((b.read(at_b), b.read(at_b)), (data(b"question"), Read::Eof));
     // The other direction lives on, for as long as it likes.
-    sleep(&mut a, &mut b, 1000 * SECOND);
+    idle(&mut a, &mut b, 1000 * SECOND);
     b.write(at_b, b"answer");
     carry(&mut a, &mut b);
     assert_eq!((a.read(at_a), a.read(at_a)), (data(b"answer"), Read::Nothing));
@@ -226,7 +226,7 @@ fn a_closed_socket_does_not_wait_for_ever() {
         }
         carry(&mut a, &mut b);
         if closes_late {
-            a.sleep(10 * FIN_WAIT_2);
+            idle(&mut a, &mut b, 10 * FIN_WAIT_2);
             a.close(at_a);
         }
         a.sleep(FIN_WAIT_2 - MS);

@@ -2,6 +2,7 @@ use fastrand::Rng;
 
 use super::super::recv::Receiver;
 use super::super::send::Sender;
+use super::super::timing::KEEPALIVE_TIME;
 use super::*;
 
 const TEXT: &[u8] = b"abcdefghijklmnopqrstuvwxyz";
@@ -34,7 +35,7 @@ fn bytes_arrive_and_are_acknowledged() {
     assert!(b.stack.peek_readable(at_b));
     assert_eq!(b.noticed(), [Notice::Readable(at_b)]);
     a.receive(b.sent_one());
-    assert_eq!((a.stack.unacked(at_a), a.stack.deadline()), (0, None));
+    assert_eq!((a.stack.unacked(at_a), a.stack.deadline()), (0, Some(KEEPALIVE_TIME)));
     assert_eq!(b.stack.read(b.now, at_b, 2), data(b"he"));
     assert_eq!(b.stack.read(b.now, at_b, 2), data(b"ll"));
     assert_eq!((b.read(at_b), b.read(at_b)), (data(b"o"), Read::Nothing));

@@ -1,4 +1,5 @@
 use super::super::super::{Body, Packet, Unreachable, Why};
+use super::super::timing::KEEPALIVE_TIME;
 use super::*;
 
 #[test]
@@ -20,7 +21,8 @@ fn three_way_handshake() {
     b.receive(ack);
     assert!(matches!(b.noticed()[..], [Notice::Accepted { .. }]), "not accepted: {:?}", b.states());
     assert_eq!(b.states(), ["ESTABLISHED"]);
-    assert_eq!((a.stack.deadline(), b.stack.deadline()), (None, None), "an idle connection has no timer");
+    let keepalive = Some(KEEPALIVE_TIME);
+    assert_eq!((a.stack.deadline(), b.stack.deadline()), (keepalive, keepalive), "nothing else is to come");
 }
 
 #[test]
