@@ -2,12 +2,18 @@
 //!
 //! Nothing in here knows of rdv.
 
+mod firewall;
+mod nat;
 mod packet;
 mod policy;
+mod sessions;
 pub mod tcp;
 
+pub use firewall::Firewall;
+pub use nat::Nat;
 pub use packet::{Body, Flags, Packet, Segment, Unreachable, Why};
 pub use policy::{Dependence, FirewallPolicy, Lifetimes, NatPolicy, Ports, Unexpected};
+pub use sessions::Verdict;
 
 /// Virtual time, counted from the beginning of the simulation.
 pub type Time = std::time::Duration;

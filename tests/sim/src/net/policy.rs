@@ -43,11 +43,15 @@ pub enum Dependence {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ports {
     /// The internal port, unless that would make two sessions indistinguishable; then the next one that is free.
-    /// Ports are overloaded: internal hosts may share one as long as their remote endpoints differ.
+    /// So an endpoint keeps its port towards every remote endpoint, whatever the mapping depends on.
+    ///
+    /// If mapping and filtering are both address-and-port-dependent, ports are overloaded, as by Linux: internal
+    /// endpoints share one as long as their remote endpoints differ. Otherwise a port belongs to one internal
+    /// endpoint at a time.
     Preserved,
-    /// One after the other, from somewhere.
+    /// One after the other, from somewhere; never the internal port.
     Sequential,
-    /// Any that is free.
+    /// Any that is free; never the internal port.
     Random,
 }
 
