@@ -30,3 +30,6 @@ impl Firewall {
         self.sessions.inbound(now, packet)
     }
 }
+
+#[cfg(test)]
+mod tests;

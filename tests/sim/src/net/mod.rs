@@ -3,6 +3,8 @@
 //! Nothing in here knows of rdv.
 
 mod firewall;
+#[cfg(test)]
+mod kit;
 mod nat;
 mod packet;
 mod policy;

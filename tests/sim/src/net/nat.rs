@@ -144,3 +144,6 @@ impl Mappings {
 
 /// Above the well-known ports (RFC 4787 section 4.2.2).
 const LOWEST_PORT: u16 = 1024;
+
+#[cfg(test)]
+mod tests;

@@ -261,3 +261,6 @@ impl Dependence {
 fn opens(flags: Flags) -> bool {
     flags.syn && !flags.ack && !flags.rst
 }
+
+#[cfg(test)]
+mod tests;
