@@ -219,8 +219,7 @@ impl Session {
             *self = Session::new(self.internal, self.external, self.remote);
         }
         self.reset |= flags.rst;
-        // An RST acknowledges a SYN that it refuses.
-        self.acknowledged.note(direction, flags.ack && !flags.rst);
+        self.acknowledged.note(direction, flags.ack);
         self.finished.note(direction, flags.fin);
     }
 

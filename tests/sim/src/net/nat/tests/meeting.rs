@@ -201,6 +201,26 @@ fn without_hairpinning_or_a_mapping_neighbours_are_refused() {
 }
 
 #[test]
+fn a_refused_hairpin_leaves_nothing_behind() {
+    for unexpected in UNEXPECTED {
+        let policy = NatPolicy {
+            filter: filter(Independent, unexpected, false),
+            ..policy(Independent, Independent, Preserved)
+        };
+        let mut nat = nat(policy);
+        let (host, peer, own) = (at("10.0.0.2:5000"), at("198.51.100.1:80"), at("203.0.113.1:5000"));
+        let verdict = nat.outbound(Time::ZERO, tcp(host, own, SYN));
+        assert_eq!(
+            verdict,
+            refusal(unexpected, host, own),
+            "{policy:?}: the port that the host itself would get"
+        );
+        let verdict = nat.inbound(Time::ZERO, tcp(peer, own, SYN));
+        assert_eq!(verdict, refusal(unexpected, peer, own), "{policy:?}: a mapping is left");
+    }
+}
+
+#[test]
 fn a_nat_behind_a_nat() {
     let (host, peer, router) = (at("10.0.0.2:5000"), at("198.51.100.1:80"), at("198.51.100.9:0"));
     let all = nats(&DEPENDENCES.map(|filtering| filter(filtering, Unexpected::Reset, true)));
