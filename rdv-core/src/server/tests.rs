@@ -1,6 +1,6 @@
-mod extremes;
 mod cuts;
 mod everyone;
+mod extremes;
 mod farewell;
 mod handover;
 mod limits;

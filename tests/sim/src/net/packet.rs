@@ -1,5 +1,6 @@
 //! What travels.
 
+use std::fmt;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
@@ -73,4 +74,21 @@ pub enum Why {
     Port,
     /// A firewall is against it.
     Prohibited,
+}
+
+/// As in a capture: `10.0.0.1:5 > 10.0.0.2:6 S seq=1 ack=2 len=0`.
+impl fmt::Display for Packet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} > {} ", self.src, self.dst)?;
+        match &self.body {
+            Body::Tcp(segment) => {
+                let Flags { syn, ack, fin, rst } = segment.flags;
+                let letters = [(syn, 'S'), (fin, 'F'), (rst, 'R'), (ack, '.')];
+                let flags: String =
+                    letters.iter().filter(|(set, _)| *set).map(|(_, letter)| letter).collect();
+                write!(f, "{flags} seq={} ack={} len={}", segment.seq, segment.ack, segment.data.len())
+            }
+            Body::Unreachable(it) => write!(f, "unreachable ({:?}): {} > {}", it.why, it.src, it.dst),
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! What NATs and firewalls share: they remember connections, and let in what these permit (RFC 5382).
 
+use std::fmt;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
@@ -252,6 +253,16 @@ impl Dependence {
             Dependence::Independent => true,
             Dependence::Address => one.ip() == other.ip(),
             Dependence::AddressAndPort => one == other,
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Verdict::Forward(packet) => write!(f, "{packet}"),
+            Verdict::Back(packet) => write!(f, "back {packet}"),
+            Verdict::Dropped => f.write_str("dropped"),
         }
     }
 }
