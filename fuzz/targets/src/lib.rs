@@ -14,6 +14,7 @@ mod pair;
 mod relay;
 mod request_head;
 mod script;
+mod simulator;
 mod stream;
 
 pub use answer_head::answer_head;
@@ -22,16 +23,18 @@ pub use lines::lines;
 pub use lobby::{LobbyScript, lobby};
 pub use relay::{RelayScript, relay};
 pub use request_head::request_head;
+pub use simulator::simulator;
 
 /// A target: it panics at the first thing that is not as it should be.
 pub type Target = fn(&[u8]);
 
 /// All targets, by the names of their files.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("answer_head", answer_head),
     ("connector", connector),
     ("lines", lines),
     ("lobby", lobby),
     ("relay", relay),
     ("request_head", request_head),
+    ("simulator", simulator),
 ];

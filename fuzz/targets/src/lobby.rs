@@ -72,7 +72,7 @@ impl LobbyScript {
 
 impl Setup {
     fn config(&self) -> LobbyConfig {
-        let millis = |millis: u16| Duration::from_millis(u64::from(millis) + 1);
+        let millis = |millis: u16| Duration::from_millis(u64::from(millis));
         let mut config = LobbyConfig::default();
         config.max_waiting = usize::from(self.max_waiting % 8);
         config.max_conns_per_addr = usize::from(self.max_conns_per_addr % 8);

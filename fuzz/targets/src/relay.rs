@@ -89,7 +89,7 @@ impl Run {
     fn begin(now: Instant, setup: &Setup) -> Run {
         let asks =
             |client: &Client| Asks { remote: client.remote.get(), self_addrs: client.self_addrs.list() };
-        let idle_timeout = setup.idle_timeout.map(|secs| Duration::from_secs(u64::from(secs) + 1));
+        let idle_timeout = setup.idle_timeout.map(|secs| Duration::from_secs(u64::from(secs)));
         let first = role(setup.dialer_first);
         let Matched { relay, dialer, accepter, .. } =
             *pair(now, &asks(&setup.dialer), &asks(&setup.accepter), first, idle_timeout);

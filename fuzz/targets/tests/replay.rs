@@ -37,6 +37,11 @@ fn request_head() {
     replay("request_head");
 }
 
+#[test]
+fn simulator() {
+    replay("simulator");
+}
+
 /// A target stands in four places: the library, its corpus, `fuzz_targets`, and `Cargo.toml`. Its test above is the
 /// fifth, where a name that is not the library's fails.
 #[test]
