@@ -174,6 +174,7 @@ impl Client {
                     self.attempt_ended(epoch, net, event);
                 }
                 Output::Wait(at) => {
+                    contract.output(&connector.poll_output());
                     *deadline = at;
                     let Some(answer) = self.driver.answer() else {
                         return;

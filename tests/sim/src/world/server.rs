@@ -182,6 +182,7 @@ impl Server {
                 Output::Event(LobbyEvent::Left { reason, .. }) => self.log.left.push(reason),
                 Output::Event(event) => panic!("unknown event {event:?}"),
                 Output::Wait(deadline) => {
+                    self.contract.output(&self.lobby.poll_output());
                     self.deadline = deadline;
                     return;
                 }
@@ -218,6 +219,7 @@ impl Server {
                 }
                 Output::Event(event) => panic!("unknown event {event:?}"),
                 Output::Wait(deadline) => {
+                    pair.contract.output(&pair.relay.poll_output());
                     pair.deadline = deadline;
                     return;
                 }
