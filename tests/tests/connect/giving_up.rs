@@ -13,7 +13,7 @@ use rdv_tests::fake::{BlackHole, Fake};
 use rdv_tests::server::TestServer;
 use rdv_tests::{QUIET, soon};
 
-use crate::{direct, relayed};
+use crate::{direct, relayed, seat};
 
 #[test]
 fn an_attempt_can_be_cancelled_in_every_phase() {
@@ -149,8 +149,7 @@ fn the_servers_words_reach_the_client() {
 #[test]
 fn a_server_that_shuts_down_refuses_its_clients() {
     let server = TestServer::start();
-    let waits = Attempt::start(&relayed(), Role::Dial, &server.url(), "waits");
-    server.settle();
+    let waits = seat(&server, Role::Dial, "waits");
     server.stop().unwrap();
     let error = waits.error();
     let Some(ConnectError::Refused(refusal)) = error.connect_error() else { panic!("{error:?}") };

@@ -13,7 +13,7 @@ use rdv_tests::attempt::{Attempt, client};
 use rdv_tests::server::TestServer;
 use rdv_tests::{QUIET, has_ipv6};
 
-use crate::{direct, meet, relayed, talk};
+use crate::{direct, meet, relayed, seat, talk};
 
 #[test]
 fn direct_over_ipv4() {
@@ -227,8 +227,7 @@ fn many_attempts_at_once() {
 #[test]
 fn a_newer_attempt_replaces_an_older_one() {
     let server = TestServer::start();
-    let old = Attempt::start(&relayed(), Role::Dial, &server.url(), "again");
-    server.settle();
+    let old = seat(&server, Role::Dial, "again");
     let new = Attempt::start(&relayed(), Role::Dial, &server.url(), "again");
     let error = old.error();
     let Some(ConnectError::Refused(refusal)) = error.connect_error() else { panic!("{error:?}") };
