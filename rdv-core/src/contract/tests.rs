@@ -57,6 +57,14 @@ impl Talk {
         (talk, conn)
     }
 
+    fn with_two_that_wait() -> Self {
+        let mut talk = Self::new();
+        talk.accepts();
+        talk.accepts();
+        talk.waits();
+        talk
+    }
+
     fn accepts(&mut self) -> ConnId {
         let conn = self.ids.issue();
         self.contract.accepted(conn);
@@ -117,6 +125,9 @@ impl Talk {
         talk
     }
 }
+
+/// What a machine with two connections may say after it was told one thing.
+const MOST_FOR_TWO: usize = 64 + 2 * 8 + 64;
 
 /// Each case is one breach: what is said, and what the message has in it.
 macro_rules! breaches {

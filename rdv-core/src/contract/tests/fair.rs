@@ -74,6 +74,20 @@ fn a_read_goes_from_machine_to_machine() {
 }
 
 #[test]
+fn a_machine_with_two_connections_has_much_to_say() {
+    let mut talk = Talk::with_two_that_wait();
+    talk.called();
+    (0..MOST_FOR_TWO).for_each(|_| talk.event(Meaning::News));
+    talk.waits();
+}
+
+#[test]
+fn whether_a_machine_has_ended_is_known() {
+    assert!(!Talk::new().contract.has_ended());
+    assert!(Talk::ended().contract.has_ended());
+}
+
+#[test]
 fn a_connection_that_comes_after_the_end_is_closed() {
     let mut talk = Talk::ended();
     let conn = talk.accepts();

@@ -191,11 +191,16 @@ breaches! {
         talk.waits_until(Some(talk.now));
     };
     outputs_without_end: "without end", {
-        let mut talk = Talk::new();
+        let mut talk = Talk::with_two_that_wait();
         talk.called();
-        for _ in 0..1000 {
-            talk.event(Meaning::News);
-        }
+        (0..=MOST_FOR_TWO).for_each(|_| talk.event(Meaning::News));
+    };
+    an_intent_on_what_had_failed_when_the_machine_waited: "but #1 is Failed", {
+        let (mut talk, conn) = Talk::with_read();
+        talk.fails(conn);
+        talk.waits();
+        talk.called();
+        talk.read(conn);
     };
     too_many_connections: "5 connections are open", {
         let mut talk = Talk::new();
