@@ -2,7 +2,7 @@
 //! each other, and panics at the first breach.
 
 mod meaning;
-#[cfg(all(feature = "watch", not(test)))]
+#[cfg(any(feature = "watch", test))]
 mod watch;
 
 use std::collections::BTreeMap;

@@ -51,3 +51,6 @@ impl Watch {
         self.0.get_or_insert_with(|| Contract::new(now))
     }
 }
+
+#[cfg(test)]
+mod tests;
