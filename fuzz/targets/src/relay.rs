@@ -29,7 +29,7 @@ struct Setup {
     dialer_first: bool,
     dialer: Client,
     accepter: Client,
-    /// In seconds, less one: it is not zero.
+    /// In seconds.
     idle_timeout: Option<u8>,
     /// Whether the application does not want it, and with which status.
     rejects: Option<u16>,
