@@ -42,6 +42,8 @@ pub enum Reason<'a> {
         /// What the resolver said.
         source: &'a io::Error,
     },
+    /// What was asked for can't be had on this machine.
+    Usage(&'a dyn std::error::Error),
     /// The attempt was cancelled.
     Cancelled,
     /// Something else, which says so itself.
@@ -54,6 +56,7 @@ impl<'a> From<&'a Error> for Reason<'a> {
             Error::Connect { failure, cause } => Reason::Connect { failure, cause: cause.as_ref() },
             Error::Resolve { host, source } => Reason::Resolve { host, source },
             Error::Cancelled => Reason::Cancelled,
+            Error::Interface(_) => Reason::Usage(error),
             Error::Socket(_) | Error::Tls(_) | _ => Reason::Other(error),
         }
     }
@@ -75,6 +78,7 @@ impl Exit {
                 | _ => Exit::Failed,
             },
             Reason::Resolve { source, .. } if source.kind() == ErrorKind::TimedOut => Exit::TimedOut,
+            Reason::Usage(_) => Exit::Usage,
             Reason::Cancelled => Exit::Interrupted,
             Reason::Resolve { .. } | Reason::Other(_) => Exit::Failed,
         }
@@ -109,7 +113,7 @@ pub fn explain<'a>(reason: impl Into<Reason<'a>>) -> String {
             )
         }
         Reason::Cancelled => "interrupted".to_owned(),
-        Reason::Other(error) => error.to_string(),
+        Reason::Usage(error) | Reason::Other(error) => error.to_string(),
     }
 }
 

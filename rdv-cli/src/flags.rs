@@ -86,6 +86,16 @@ pub struct ClientArgs {
     /// Go through the server in any case: the same as --spaces none
     #[arg(short, long, conflicts_with = "spaces")]
     relay: bool,
+    /// Offer the peer the addresses of this network interface only; can be repeated
+    ///
+    /// A name is that of the system, such as eth0 or Wi-Fi; a * in it stands for any text: 'wl*'. Without
+    /// this flag the addresses of all interfaces that are up are offered. It is about what the peer is
+    /// told: connections leave by whichever interface the system's routes lead to.
+    #[arg(long = "interface", value_name = "NAME", verbatim_doc_comment)]
+    interfaces: Vec<String>,
+    /// Don't offer the peer the addresses of this one, such as 'docker*'; can be repeated
+    #[arg(long = "not-interface", value_name = "NAME")]
+    not_interfaces: Vec<String>,
     /// How long to try for a direct connection before taking the relay (default: 1s)
     ///
     /// Only the dialer chooses; it means nothing to the one that accepts.
@@ -140,6 +150,12 @@ impl ClientArgs {
     pub fn config(&self) -> Result<Config, HeaderError> {
         let mut config = Config::default();
         config.spaces = if self.relay { AddrSpaces::NONE } else { self.spaces };
+        for name in &self.interfaces {
+            config.interfaces.allow(name);
+        }
+        for name in &self.not_interfaces {
+            config.interfaces.deny(name);
+        }
         if let Some(Span(wait)) = self.wait {
             config.picker = Arc::new(WaitForP2p(wait));
         }

@@ -24,7 +24,8 @@ use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
 use rdv_core::{
-    Attempt, Config, ConnId, Connector, Event, Input, Intent, Output, Role, Selected, SelfAddrs, ServerUrl,
+    Attempt, Config, ConnId, Connector, Event, Input, Intent, LocalAddr, Output, Role, Selected, SelfAddrs,
+    ServerUrl,
 };
 use rdv_socket::SharedPort;
 
@@ -56,12 +57,19 @@ fn run(args: &[String]) -> Result<(), Box<dyn Error>> {
     let started = Instant::now();
     let config = Config::default();
     let mut driver = Driver { port: SharedPort::bind()?, sockets: BTreeMap::new(), answers: VecDeque::new() };
+    let local = driver.port.local_addrs()?.into_iter().map(|addr| LocalAddr {
+        ip: addr.ip,
+        interface: addr.interface,
+        is_default_route: addr.is_default_route,
+        is_temporary: addr.is_temporary,
+        is_deprecated: addr.is_deprecated,
+    });
     let attempt = Attempt {
         role,
         server_addrs: (url.host(), url.port()).to_socket_addrs()?.collect(),
         url,
         token: token.parse()?,
-        self_addrs: SelfAddrs::select(rdv_socket::local_addrs()?, driver.port.port(), config.spaces),
+        self_addrs: SelfAddrs::select(local, driver.port.port(), config.spaces, &config.interfaces)?,
         seed: RandomState::new().hash_one(started),
     };
     let connector = Connector::new(started, Instant::now(), &attempt, config);

@@ -76,7 +76,10 @@ use unwatched::Watch;
 #[cfg(test)]
 mod tests;
 
-pub use addr::{AddrList, AddrListError, AddrSpace, AddrSpaces, AddrSpacesError, PeerAddrs, SelfAddrs};
+pub use addr::{
+    AddrList, AddrListError, AddrSpace, AddrSpaces, AddrSpacesError, Interfaces, LocalAddr, PeerAddrs,
+    SelfAddrs, UnknownInterface,
+};
 pub use client::{
     Attempt, CandidateReport, Config, ConnectError, Connector, Event, Failure, Fate, HelloFault, Meta,
     Origin, Phase, Pick, PickFirst, Picker, Ready, Report, Route, Selected, Standings, WaitConstant,

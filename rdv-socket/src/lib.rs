@@ -70,7 +70,7 @@ pub mod tls;
 #[cfg(test)]
 mod test_util;
 
-pub use addrs::local_addrs;
+pub use addrs::{LocalAddr, local_addrs};
 pub use listen::listen;
 pub use listen_addr::{ListenAddr, ParseListenAddrError};
 pub use port::SharedPort;

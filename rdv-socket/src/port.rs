@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 
+use crate::addrs::{LocalAddr, lasting_source, local_addrs};
 use crate::bind::{bind_all, bind_shared, bind_then_share, new_socket, unmapped, wildcards};
 use crate::errno;
 use crate::stream::try_stream_options;
@@ -76,7 +77,9 @@ impl SharedPort {
     /// attempt up.
     ///
     /// The source port is this one or there is no connection: a redial from another port would be
-    /// of no use to a NAT. A port that dials one of its own addresses gets connected to itself.
+    /// of no use to a NAT. The source address is the one that the system's routes have for `remote`, on
+    /// whichever interface; but where it is a temporary IPv6 address, and the system tells, it is the
+    /// lasting one beside it, which is the one to offer to a peer. A port that dials one of its own addresses gets connected to itself.
     ///
     /// # Errors
     /// What the system says at once; all of it is ordinary for a candidate:
@@ -93,7 +96,9 @@ impl SharedPort {
         let remote = unmapped(remote);
         let local: SocketAddr = match remote {
             SocketAddr::V4(_) if self.has_ipv4() => (Ipv4Addr::UNSPECIFIED, self.port).into(),
-            SocketAddr::V6(_) if self.has_ipv6() => (Ipv6Addr::UNSPECIFIED, self.port).into(),
+            SocketAddr::V6(_) if self.has_ipv6() => {
+                (lasting_source(remote).unwrap_or(Ipv6Addr::UNSPECIFIED), self.port).into()
+            }
             SocketAddr::V4(_) => return Err(io::Error::new(ErrorKind::Unsupported, "this port has no IPv4")),
             SocketAddr::V6(_) => return Err(io::Error::new(ErrorKind::Unsupported, "this port has no IPv6")),
         };
@@ -119,6 +124,17 @@ impl SharedPort {
         let clone =
             |listener: &Option<TcpListener>| listener.as_ref().map(TcpListener::try_clone).transpose();
         Ok(SharedPort { port: self.port, ipv4: clone(&self.ipv4)?, ipv6: clone(&self.ipv6)? })
+    }
+
+    /// The [addresses of this machine](crate::local_addrs) at which the port can be reached: those of its
+    /// families.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn local_addrs(&self) -> io::Result<Vec<LocalAddr>> {
+        let mut addrs = local_addrs()?;
+        addrs.retain(|addr| if addr.ip.is_ipv4() { self.has_ipv4() } else { self.has_ipv6() });
+        Ok(addrs)
     }
 
     /// The number of the port.

@@ -193,6 +193,7 @@ fn reason(error: &Error) -> Reason<'_> {
     match error {
         Error::Connect { failure, cause } => Reason::Connect { failure, cause: cause.as_ref() },
         Error::Resolve { host, source } => Reason::Resolve { host, source },
+        Error::Interface(_) => Reason::Usage(error),
         Error::Socket(_) | Error::Tls(_) | _ => Reason::Other(error),
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use rdv_core::{ConnectError, Failure};
+use rdv_core::{ConnectError, Failure, UnknownInterface};
 
 /// Why there is no connection.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub enum Error {
     },
     /// This machine could not provide sockets, or a poller.
     Socket(io::Error),
+    /// There is no network interface of a name that is [allowed](rdv_core::Interfaces::allow).
+    Interface(UnknownInterface),
     /// TLS can't be used as configured.
     Tls(String),
     /// Cancelled.
@@ -36,7 +38,11 @@ impl Error {
     pub fn connect_error(&self) -> Option<&ConnectError> {
         match self {
             Error::Connect { failure, .. } => Some(&failure.error),
-            Error::Resolve { .. } | Error::Socket(_) | Error::Tls(_) | Error::Cancelled => None,
+            Error::Resolve { .. }
+            | Error::Socket(_)
+            | Error::Interface(_)
+            | Error::Tls(_)
+            | Error::Cancelled => None,
         }
     }
 
@@ -45,7 +51,7 @@ impl Error {
         match self {
             Error::Connect { failure, .. } => matches!(failure.error, ConnectError::TimedOut(_)),
             Error::Resolve { source, .. } => source.kind() == io::ErrorKind::TimedOut,
-            Error::Socket(_) | Error::Tls(_) | Error::Cancelled => false,
+            Error::Socket(_) | Error::Interface(_) | Error::Tls(_) | Error::Cancelled => false,
         }
     }
 }
@@ -57,6 +63,7 @@ impl fmt::Display for Error {
             Error::Connect { failure, cause: Some(cause) } => write!(f, "{failure} ({cause})"),
             Error::Resolve { host, source } => write!(f, "cannot resolve {host:?}: {source}"),
             Error::Socket(err) => write!(f, "cannot open sockets: {err}"),
+            Error::Interface(err) => err.fmt(f),
             Error::Tls(why) => f.write_str(why),
             Error::Cancelled => f.write_str("cancelled"),
         }
@@ -68,6 +75,7 @@ impl std::error::Error for Error {
         match self {
             Error::Connect { failure, .. } => Some(&**failure),
             Error::Resolve { source, .. } | Error::Socket(source) => Some(source),
+            Error::Interface(source) => Some(source),
             Error::Tls(_) | Error::Cancelled => None,
         }
     }

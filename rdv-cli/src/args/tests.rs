@@ -62,6 +62,26 @@ fn spaces_are_sets() {
 }
 
 #[test]
+fn interfaces_are_allowed_and_denied_by_name() {
+    let flags = [
+        "--interface",
+        "eth*",
+        "--interface",
+        "Wi-Fi 2",
+        "--not-interface",
+        "eth1",
+        "--not-interface",
+        "tun*",
+    ];
+    let interfaces = config(&flags).interfaces;
+    for (name, included) in
+        [("eth0", true), ("Wi-Fi 2", true), ("eth1", false), ("tun0", false), ("wlan0", false)]
+    {
+        assert_eq!(interfaces.includes(name), included, "{name}");
+    }
+}
+
+#[test]
 fn durations_reach_the_configuration() {
     assert_eq!(format!("{:?}", config(&["--wait", "250ms"]).picker), "WaitForP2p(250ms)");
     assert_eq!(config(&["--timeout", "1m30s"]).timeout, Some(Duration::from_secs(90)));

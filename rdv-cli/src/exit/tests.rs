@@ -1,11 +1,18 @@
 use std::io;
 
 use rdv_blocking::Error;
+use rdv_core::{AddrSpaces, Interfaces, SelfAddrs, UnknownInterface};
 
 use super::{Exit, explain};
 
 fn unresolved(kind: io::ErrorKind) -> Error {
     Error::Resolve { host: "nosuch.example".into(), source: io::Error::new(kind, "unknown") }
+}
+
+fn unknown_interface() -> UnknownInterface {
+    let mut interfaces = Interfaces::default();
+    interfaces.allow("nosuch0");
+    SelfAddrs::select([], 0, AddrSpaces::ALL, &interfaces).expect_err("there is no interface at all")
 }
 
 #[test]
@@ -21,6 +28,7 @@ fn each_error_has_its_status() {
         (unresolved(io::ErrorKind::TimedOut), Exit::TimedOut),
         (Error::Socket(io::ErrorKind::PermissionDenied.into()), Exit::Failed),
         (Error::Tls("no roots".into()), Exit::Failed),
+        (Error::Interface(unknown_interface()), Exit::Usage),
         (Error::Cancelled, Exit::Interrupted),
     ] {
         assert_eq!(Exit::of(&error), exit, "{error}");

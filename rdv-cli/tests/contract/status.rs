@@ -23,6 +23,7 @@ fn usage_is_2() {
             "https://127.0.0.1:1",
             TOKEN,
         ],
+        &["dial", "--interface", "nosuch*", "http://127.0.0.1:1", TOKEN],
         &["serve", "-l", "8080"],
     ] {
         let end = run(line);
@@ -30,6 +31,16 @@ fn usage_is_2() {
         assert!(end.stdout.is_empty() && !end.log.is_empty(), "{line:?}");
         assert_no_token(&end);
     }
+}
+
+#[test]
+fn an_interface_that_is_not_there_is_told_from_those_that_are() {
+    let end = run(&["accept", "--interface", "nosuch0", "http://127.0.0.1:1", TOKEN]);
+    assert_eq!(end.status, Some(2), "{:#?}", end.log);
+    let line = end.line("ERROR");
+    let start = "ERROR client: no network interface with an address is called \"nosuch0\"; there are: ";
+    assert!(line.starts_with(start) && line.contains("lo"), "{line}");
+    assert_no_token(&end);
 }
 
 #[test]

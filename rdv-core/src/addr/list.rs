@@ -5,8 +5,6 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::ops::Deref;
 use std::str::FromStr;
 
-use super::{AddrSpace, AddrSpaces};
-
 /// What a client says of itself: at most 9 addresses.
 pub type SelfAddrs = AddrList<9>;
 
@@ -38,34 +36,11 @@ impl<const MAX: usize> AddrList<MAX> {
         Ok(Self::normalized(addrs))
     }
 
-    fn normalized(addrs: impl IntoIterator<Item = SocketAddr>) -> Self {
+    pub(super) fn normalized(addrs: impl IntoIterator<Item = SocketAddr>) -> Self {
         let mut addrs: Vec<_> = addrs.into_iter().map(unmapped).collect();
         addrs.sort_unstable();
         addrs.dedup();
         Self(addrs)
-    }
-}
-
-impl SelfAddrs {
-    /// Chooses what to offer the peer among this machine's addresses, in `spaces` and all at `port`.
-    ///
-    /// All interfaces count, not only the default route's. Where there are more than 9, the ones most likely
-    /// to be reached win: public before private before the rest; and no more than two of an IPv6 /64, since
-    /// the others are temporary addresses (RFC 8981) of the same interface.
-    pub fn select(ips: impl IntoIterator<Item = IpAddr>, port: u16, spaces: AddrSpaces) -> SelfAddrs {
-        let mut ips: Vec<IpAddr> = ips.into_iter().map(|ip| ip.to_canonical()).collect();
-        ips.retain(|ip| spaces.includes(*ip));
-        ips.sort_unstable_by_key(|ip| (AddrSpace::of(*ip).map(reachability), *ip));
-        ips.dedup();
-
-        let mut offered: Vec<IpAddr> = Vec::new();
-        for ip in ips {
-            let siblings = offered.iter().filter(|other| same_subnet(ip, **other)).count();
-            if siblings < 2 && offered.len() < 9 {
-                offered.push(ip);
-            }
-        }
-        Self::normalized(offered.into_iter().map(|ip| SocketAddr::new(ip, port)))
     }
 }
 
@@ -162,22 +137,5 @@ pub(crate) fn unmapped(addr: SocketAddr) -> SocketAddr {
     match addr.ip().to_canonical() {
         IpAddr::V4(ip) => SocketAddr::new(ip.into(), addr.port()),
         IpAddr::V6(ip) => SocketAddrV6::new(ip, addr.port(), 0, 0).into(),
-    }
-}
-
-/// Where a space stands when not all addresses can be offered; less is better.
-fn reachability(space: AddrSpace) -> u8 {
-    match space {
-        AddrSpace::Public4 | AddrSpace::Public6 => 0,
-        AddrSpace::Private4 | AddrSpace::Private6 => 1,
-        AddrSpace::Loopback4 | AddrSpace::Loopback6 => 2,
-        AddrSpace::Link4 | AddrSpace::Link6 => 3,
-    }
-}
-
-fn same_subnet(a: IpAddr, b: IpAddr) -> bool {
-    match (a, b) {
-        (IpAddr::V6(a), IpAddr::V6(b)) => a.segments()[..4] == b.segments()[..4],
-        (IpAddr::V4(_) | IpAddr::V6(_), _) => false,
     }
 }

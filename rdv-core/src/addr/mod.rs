@@ -1,10 +1,14 @@
-//! Addresses: the spaces they belong to, and the bounded lists in which they travel.
+//! Addresses: the spaces they belong to, which of them are offered, and the bounded lists in which they travel.
 
+mod interfaces;
 mod list;
+mod local;
 mod space;
 
+pub use interfaces::{Interfaces, UnknownInterface};
 pub use list::{AddrList, AddrListError, PeerAddrs, SelfAddrs};
 pub(crate) use list::{parse_addr, unmapped};
+pub use local::LocalAddr;
 pub use space::{AddrSpace, AddrSpaces, AddrSpacesError};
 
 #[cfg(test)]

@@ -2,6 +2,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::{AddrList, AddrListError, AddrSpace, AddrSpaces, PeerAddrs, SelfAddrs, parse_addr, unmapped};
 
+mod interfaces;
+mod local;
+
 /// The reference's verdicts, all but the last four rows: it takes an IPv4-mapped address for IPv6, although
 /// what is dialled is IPv4.
 const SPACES: &[(&str, &str)] = &[
@@ -221,46 +224,6 @@ fn single_addresses_are_compared_without_mapping_and_zone() {
     assert_eq!(unmapped(socket("[fe80::1%3]:5")), socket("[fe80::1]:5"));
     assert_eq!(parse_addr("[fe80::1%wlan0]:5"), Some(socket("[fe80::1]:5")));
     assert_eq!(parse_addr("example.com:5"), None);
-}
-
-#[test]
-fn what_is_offered_lies_in_the_enabled_spaces() {
-    let ips = ["127.0.0.1", "10.0.0.5", "::ffff:10.0.0.5", "fe80::1", "2001:db8::1", "0.0.0.0", "192.0.2.7"];
-    let rows = [
-        (AddrSpaces::DEFAULT, "10.0.0.5:77, 192.0.2.7:77, [2001:db8::1]:77"),
-        (AddrSpaces::PUBLIC, "192.0.2.7:77, [2001:db8::1]:77"),
-        (AddrSpaces::ALL, "10.0.0.5:77, 127.0.0.1:77, 192.0.2.7:77, [2001:db8::1]:77, [fe80::1]:77"),
-        (AddrSpaces::NONE, ""),
-    ];
-    for (spaces, offered) in rows {
-        assert_eq!(SelfAddrs::select(ips.map(ip), 77, spaces).to_string(), offered, "{spaces}");
-    }
-}
-
-#[test]
-fn the_likeliest_nine_are_offered() {
-    let private = (1..=12).map(|i| ip(&format!("10.0.0.{i}")));
-    let others = ["127.0.0.1", "::1", "169.254.0.1", "192.0.2.1", "2001:db8::1", "fd00::1"].map(ip);
-    let offered = SelfAddrs::select(private.chain(others), 1, AddrSpaces::ALL);
-    assert_eq!(offered.len(), 9);
-    for public in ["192.0.2.1:1", "[2001:db8::1]:1"] {
-        assert!(offered.contains(&socket(public)), "{public} is missing from {offered}");
-    }
-    let spare: Vec<_> =
-        offered.iter().filter(|addr| AddrSpace::of(addr.ip()) > Some(AddrSpace::Private6)).collect();
-    assert!(spare.is_empty(), "{spare:?} took the place of private addresses");
-}
-
-#[test]
-fn temporary_addresses_do_not_crowd_out_the_rest() {
-    let temporary = (1..=20).map(|i| ip(&format!("2001:db8:0:1::{i:x}")));
-    let others = ["2001:db8:0:2::1", "192.0.2.1", "192.0.2.2", "192.0.2.3", "192.168.1.2"].map(ip);
-    let offered = SelfAddrs::select(temporary.chain(others), 1, AddrSpaces::DEFAULT).to_string();
-    assert_eq!(
-        offered,
-        "192.0.2.1:1, 192.0.2.2:1, 192.0.2.3:1, 192.168.1.2:1, [2001:db8:0:1::1]:1, [2001:db8:0:1::2]:1, \
-         [2001:db8:0:2::1]:1"
-    );
 }
 
 fn ip(text: &str) -> IpAddr {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Picker, WaitForP2p};
-use crate::addr::{AddrSpaces, SelfAddrs};
+use crate::addr::{AddrSpaces, Interfaces, SelfAddrs};
 use crate::token::Token;
 use crate::wire::{Headers, Role, ServerUrl};
 
@@ -27,6 +27,8 @@ use crate::wire::{Headers, Role, ServerUrl};
 pub struct Config {
     /// The address spaces to offer, dial and admit. [`AddrSpaces::NONE`] forces the relay.
     pub spaces: AddrSpaces,
+    /// The network interfaces whose addresses to offer. What is dialled leaves as the system's routes have it.
+    pub interfaces: Interfaces,
     /// How a dialer chooses. An accepter has no say, and ignores it.
     pub picker: Arc<dyn Picker>,
     /// For the whole attempt: name resolution, TLS, waiting for the peer and the race. `None`, the default,
@@ -48,6 +50,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             spaces: AddrSpaces::DEFAULT,
+            interfaces: Interfaces::default(),
             picker: Arc::new(WaitForP2p::default()),
             timeout: None,
             headers: Headers::default(),

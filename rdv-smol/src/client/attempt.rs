@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use async_io::Async;
 use rdv_core::{
-    Attempt, ConnId, Connector, Event, Intent, Output, Role, SelfAddrs, ServerUrl, Target, Token,
+    Attempt, ConnId, Connector, Event, Intent, LocalAddr, Output, Role, SelfAddrs, ServerUrl, Target, Token,
 };
 use rdv_socket::SharedPort;
 
@@ -28,7 +28,7 @@ pub(super) async fn run(client: &Client, role: Role, url: &ServerUrl, token: &To
         url: url.clone(),
         token: token.clone(),
         server_addrs,
-        self_addrs: sockets.self_addrs(client).map_err(Error::Socket)?,
+        self_addrs: sockets.self_addrs(client)?,
         seed: fastrand::u64(..),
     };
     let mut connector = Connector::new(started, Instant::now(), &attempt, client.config.clone());
@@ -90,11 +90,19 @@ impl Sockets {
         })
     }
 
-    /// This machine's addresses, less those of a family that the port does not have.
-    fn self_addrs(&self, client: &Client) -> io::Result<SelfAddrs> {
-        let mut ips = rdv_socket::local_addrs()?;
-        ips.retain(|ip| if ip.is_ipv4() { self.port.has_ipv4() } else { self.port.has_ipv6() });
-        Ok(SelfAddrs::select(ips, self.port.port(), client.config.spaces))
+    /// What to offer the peer of this machine's addresses.
+    fn self_addrs(&self, client: &Client) -> Result<SelfAddrs, Error> {
+        let local = self.port.local_addrs().map_err(Error::Socket)?;
+        let local = local.into_iter().map(|addr| LocalAddr {
+            ip: addr.ip,
+            interface: addr.interface,
+            is_default_route: addr.is_default_route,
+            is_temporary: addr.is_temporary,
+            is_deprecated: addr.is_deprecated,
+        });
+        let config = &client.config;
+        SelfAddrs::select(local, self.port.port(), config.spaces, &config.interfaces)
+            .map_err(Error::Interface)
     }
 
     fn connect(&mut self, conn: ConnId, remote: SocketAddr, to: Target) {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use rdv_core::{ConnectError, Failure};
+use rdv_core::{ConnectError, Failure, UnknownInterface};
 
 /// Why there is no connection.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub enum Error {
     },
     /// This machine could not provide sockets.
     Socket(io::Error),
+    /// There is no network interface of a name that is [allowed](rdv_core::Interfaces::allow).
+    Interface(UnknownInterface),
     /// TLS can't be used as configured.
     Tls(String),
 }
@@ -34,7 +36,7 @@ impl Error {
     pub fn connect_error(&self) -> Option<&ConnectError> {
         match self {
             Error::Connect { failure, .. } => Some(&failure.error),
-            Error::Resolve { .. } | Error::Socket(_) | Error::Tls(_) => None,
+            Error::Resolve { .. } | Error::Socket(_) | Error::Interface(_) | Error::Tls(_) => None,
         }
     }
 
@@ -43,7 +45,7 @@ impl Error {
         match self {
             Error::Connect { failure, .. } => matches!(failure.error, ConnectError::TimedOut(_)),
             Error::Resolve { source, .. } => source.kind() == io::ErrorKind::TimedOut,
-            Error::Socket(_) | Error::Tls(_) => false,
+            Error::Socket(_) | Error::Interface(_) | Error::Tls(_) => false,
         }
     }
 }
@@ -55,6 +57,7 @@ impl fmt::Display for Error {
             Error::Connect { failure, cause: Some(cause) } => write!(f, "{failure} ({cause})"),
             Error::Resolve { host, source } => write!(f, "cannot resolve {host:?}: {source}"),
             Error::Socket(err) => write!(f, "cannot open sockets: {err}"),
+            Error::Interface(err) => err.fmt(f),
             Error::Tls(why) => f.write_str(why),
         }
     }
@@ -65,6 +68,7 @@ impl std::error::Error for Error {
         match self {
             Error::Connect { failure, .. } => Some(&**failure),
             Error::Resolve { source, .. } | Error::Socket(source) => Some(source),
+            Error::Interface(source) => Some(source),
             Error::Tls(_) => None,
         }
     }

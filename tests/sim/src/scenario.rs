@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rdv_core::{AddrSpaces, PickFirst, Picker, Role, SelfAddrs, WaitConstant, WaitForP2p};
+use rdv_core::{
+    AddrSpaces, Interfaces, LocalAddr, PickFirst, Picker, Role, SelfAddrs, WaitConstant, WaitForP2p,
+};
 
 use crate::net::{HostId, Time, Topology};
 
@@ -128,7 +130,9 @@ impl Scenario {
     pub fn self_addrs(&self, role: Role) -> SelfAddrs {
         let peer = self.peer(role);
         let interfaces = &self.topology.hosts[peer.host].interfaces;
-        SelfAddrs::select(interfaces.iter().map(|it| it.addr), peer.port, peer.spaces)
+        let local = interfaces.iter().enumerate().map(|(i, it)| LocalAddr::new(it.addr, format!("eth{i}")));
+        let selected = SelfAddrs::select(local, peer.port, peer.spaces, &Interfaces::default());
+        selected.expect("no interface is named")
     }
 
     /// The server's addresses that a peer can reach: IPv4 before IPv6, as they are tried.

@@ -4,5 +4,6 @@
 mod attempts;
 mod cancel;
 mod client;
+mod interfaces;
 mod server;
 mod streams;
