@@ -6,9 +6,11 @@ mod conn;
 mod error;
 mod resolve;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rdv_core::{Config, Role, ServerUrl, Token};
+use rdv_socket::SharedPort;
 
 pub use cancel::Canceller;
 pub use conn::Conn;
@@ -73,6 +75,40 @@ impl Client {
         token: &Token,
         canceller: &Canceller,
     ) -> Result<Conn, Error> {
-        attempt::run(self, role, url, token, canceller)
+        attempt::run(self, None, role, url, token, canceller)
+    }
+
+    /// As [`connect_until`](Self::connect_until), but on a given port, and to given addresses of the server. For
+    /// diagnosis: two attempts on one port, to two servers, show how a NAT maps it.
+    ///
+    /// # Errors
+    /// See [`connect_until`](Self::connect_until).
+    pub fn connect_via(
+        &self,
+        via: Via,
+        role: Role,
+        url: &ServerUrl,
+        token: &Token,
+        canceller: &Canceller,
+    ) -> Result<Conn, Error> {
+        attempt::run(self, Some(via), role, url, token, canceller)
+    }
+}
+
+/// What an attempt finds out by itself if it is not told.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Via {
+    /// The port to listen on and to dial from. If attempts share it, each may get connections that were meant for
+    /// another one, so at most one of them should have any address space enabled.
+    pub port: SharedPort,
+    /// Where the server is. Its name in the URL is not looked up.
+    pub server_addrs: Vec<SocketAddr>,
+}
+
+impl Via {
+    /// From this port to one of these addresses.
+    pub fn new(port: SharedPort, server_addrs: Vec<SocketAddr>) -> Self {
+        Self { port, server_addrs }
     }
 }

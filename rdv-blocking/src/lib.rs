@@ -47,5 +47,5 @@ mod driver;
 mod server;
 pub mod tls;
 
-pub use client::{Canceller, Client, Conn, Error};
+pub use client::{Canceller, Client, Conn, Error, Via};
 pub use server::{Server, ServerConfig, ServerHandle};

@@ -14,12 +14,13 @@ use rustls::pki_types::ServerName;
 
 use super::cancel::Watch;
 use super::resolve::Resolving;
-use super::{Canceller, Client, Conn, Error};
+use super::{Canceller, Client, Conn, Error, Via};
 use crate::driver::{Answer, Driver, Socket, Stream};
 use crate::tls;
 
 pub(super) fn run(
     client: &Client,
+    via: Option<Via>,
     role: Role,
     url: &ServerUrl,
     token: &Token,
@@ -29,12 +30,16 @@ pub(super) fn run(
     if canceller.is_cancelled() {
         return Err(Error::Cancelled);
     }
-    let mut sockets = Sockets::open(client, url)?;
+    let (port, known_addrs) = via.map(|via| (via.port, via.server_addrs)).unzip();
+    let mut sockets = Sockets::open(client, url, port)?;
     let waker = Waker::new(sockets.driver.registry(), WAKER).map_err(Error::Socket)?;
     let waker = Arc::new(waker);
     let _watch: Watch<'_> = canceller.watch(waker.clone()).map_err(Error::Socket)?;
 
-    let server_addrs = sockets.resolve(client, url, started, waker, canceller)?;
+    let server_addrs = match known_addrs {
+        Some(addrs) => addrs,
+        None => sockets.resolve(client, url, started, waker, canceller)?,
+    };
     let attempt = Attempt {
         role,
         url: url.clone(),
@@ -96,7 +101,7 @@ struct Sockets {
 }
 
 impl Sockets {
-    fn open(client: &Client, url: &ServerUrl) -> Result<Self, Error> {
+    fn open(client: &Client, url: &ServerUrl, port: Option<SharedPort>) -> Result<Self, Error> {
         let tls = if url.is_https() {
             let config = client.tls.clone().map_or_else(|| tls::client_config(None), Ok)?;
             let name = ServerName::try_from(url.host().to_owned()).map_err(|_| {
@@ -106,12 +111,15 @@ impl Sockets {
         } else {
             None
         };
-        Self::open_port(tls).map_err(Error::Socket)
+        let port = port.map_or_else(SharedPort::bind, Ok);
+        port.and_then(|port| Self::on(port, tls)).map_err(Error::Socket)
     }
 
-    fn open_port(tls: Option<(Arc<rustls::ClientConfig>, ServerName<'static>)>) -> io::Result<Self> {
+    fn on(
+        port: SharedPort,
+        tls: Option<(Arc<rustls::ClientConfig>, ServerName<'static>)>,
+    ) -> io::Result<Self> {
         let driver = Driver::new(Poll::new()?);
-        let port = SharedPort::bind()?;
         let mut listeners = Vec::new();
         for (i, listener) in port.listeners().enumerate() {
             let mut listener = mio::net::TcpListener::from_std(listener.try_clone()?);
