@@ -33,7 +33,7 @@ pub(crate) fn run(role: Role, args: ClientArgs) -> Exit {
         pipe::reset(&conn);
         return lines::interrupted();
     }
-    lines::connected(conn.meta(), conn.is_relay(), conn.peer_addr(), started.elapsed());
+    lines::connected(conn.meta(), conn.report(), conn.is_relay(), conn.peer_addr(), started.elapsed());
     pass(&conn, &interrupt)
 }
 

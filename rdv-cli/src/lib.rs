@@ -10,6 +10,8 @@ pub mod exit;
 pub mod flags;
 pub mod lines;
 pub mod logging;
+pub mod page;
+pub mod report;
 pub mod signals;
 pub mod stdio;
 pub mod usage;

@@ -5,16 +5,20 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use log::{debug, error, info, warn};
-use rdv_core::{AddrSpace, Meta};
+use rdv_core::{AddrSpace, Meta, Report};
 
 use crate::duration::Pretty;
 use crate::exit::{Exit, Reason, explain};
+use crate::report;
 use crate::stdio::PipeError;
 
 /// The attempt has failed. What is left is the exit status.
 pub fn not_connected<'a>(reason: impl Into<Reason<'a>>) -> Exit {
     let reason = reason.into();
     let exit = Exit::of(reason);
+    if let Reason::Connect { failure, .. } = reason {
+        report::log(&failure.report);
+    }
     error!(target: "client", "{}", explain(reason));
     exit
 }
@@ -25,8 +29,9 @@ pub fn interrupted() -> Exit {
     Exit::Interrupted
 }
 
-/// There is a connection to the peer.
-pub fn connected(meta: &Meta, is_relay: bool, addr: SocketAddr, took: Duration) {
+/// There is a connection to the peer. How it came about is for those who want every step.
+pub fn connected(meta: &Meta, course: &Report, is_relay: bool, addr: SocketAddr, took: Duration) {
+    report::log(course);
     // Hole punching through IPv4 NATs depends on what the server observed.
     let space = meta.observed.and_then(|observed| AddrSpace::of(observed.ip()));
     if space != Some(AddrSpace::Public4) {

@@ -71,7 +71,7 @@ async fn connect(role: Role, args: ClientArgs) -> Exit {
             Some(Err(error)) => return lines::not_connected(reason(&error)),
             None => return lines::interrupted(),
         };
-    lines::connected(conn.meta(), conn.is_relay(), conn.peer_addr(), started.elapsed());
+    lines::connected(conn.meta(), conn.report(), conn.is_relay(), conn.peer_addr(), started.elapsed());
     let interrupted = async {
         signal.await;
         None

@@ -82,7 +82,7 @@ async fn connect(role: Role, args: ClientArgs) -> Exit {
         Ok(conn) => conn,
         Err(error) => return lines::not_connected(reason(&error)),
     };
-    lines::connected(conn.meta(), conn.is_relay(), conn.peer_addr(), started.elapsed());
+    lines::connected(conn.meta(), conn.report(), conn.is_relay(), conn.peer_addr(), started.elapsed());
     tokio::select! {
         biased;
         () = signal.notified() => {}

@@ -3,7 +3,6 @@
 //! Two acts: the clients meet directly, over loopback, and then through the relay. In both they send each other
 //! data in both directions at once, and each transfer is proved by SHA-256.
 
-mod page;
 mod size;
 mod timeline;
 mod traffic;
@@ -19,11 +18,11 @@ use log::error;
 use rdv_blocking::{Client, Conn, Server, ServerConfig};
 use rdv_core::{AddrSpaces, Config, Role, ServerUrl, Token};
 
-use self::page::Page;
 pub(crate) use self::size::Size;
 use self::traffic::{Flow, Payload};
 use crate::args::DemoArgs;
 use rdv_cli::exit::{Exit, explain};
+use rdv_cli::page::Page;
 
 /// Plays both acts. Done only if every byte has arrived.
 pub(crate) fn run(args: &DemoArgs) -> Exit {

@@ -4,10 +4,10 @@ use std::io;
 use std::time::Instant;
 
 use rdv_blocking::Conn;
-use rdv_core::{CandidateReport, Fate, Origin, Report, Role, Route};
-
-use super::page::Page;
 use rdv_cli::duration::Pretty;
+use rdv_cli::page::Page;
+use rdv_cli::report::{CandidateText, steps};
+use rdv_core::{Report, Role, Route};
 
 /// Prints when each step was taken and how long it took the dialer, and what became of its candidates.
 pub(super) fn show(page: &mut Page, dialer: &Conn, accepter: &Conn) -> io::Result<()> {
@@ -24,7 +24,7 @@ pub(super) fn show(page: &mut Page, dialer: &Conn, accepter: &Conn) -> io::Resul
         }
     }));
     page.table(&rows)?;
-    page.table(&steps(dialer.report()))?;
+    page.table(&steps_table(dialer.report()))?;
     page.table(&candidates(start, dialer.report()))
 }
 
@@ -60,46 +60,18 @@ fn moments(who: Role, conn: &Conn) -> Vec<Moment> {
 }
 
 /// What each step of an attempt took, and the whole.
-fn steps(report: &Report) -> Vec<[String; 2]> {
+fn steps_table(report: &Report) -> Vec<[String; 2]> {
     let mut rows = vec![["took", "the dialer's steps"].map(str::to_owned)];
-    let steps = [
-        ("to connect to the server", report.server_connected),
-        ("to send the request", report.requested),
-        ("to be matched with the peer", report.matched),
-        ("to try the candidates, and pick one", report.ended),
-    ];
-    let mut last = report.started;
-    for (step, at) in steps {
-        let Some(at) = at else { continue };
-        rows.push([Pretty(at.saturating_duration_since(last)).to_string(), step.to_owned()]);
-        last = at;
-    }
-    rows.push([Pretty(last - report.started).to_string(), "in all".to_owned()]);
+    rows.extend(steps(report).into_iter().map(|(step, took)| [Pretty(took).to_string(), step.to_owned()]));
     rows
 }
 
 fn candidates(start: Instant, report: &Report) -> Vec<[String; 6]> {
     let mut rows =
         vec![["at", "the dialer's candidates", "space", "origin", "dials", "fate"].map(str::to_owned)];
-    rows.extend(report.candidates.iter().map(|candidate| row(start, candidate)));
+    rows.extend(report.candidates.iter().map(|candidate| {
+        let CandidateText { at, addr, space, origin, dials, fate } = CandidateText::new(start, candidate);
+        [at, addr, space, origin, dials, fate]
+    }));
     rows
-}
-
-fn row(start: Instant, candidate: &CandidateReport) -> [String; 6] {
-    let origin = match candidate.origin {
-        Origin::Relay => "relay",
-        Origin::Listed => "listed",
-        Origin::Inbound => "came in",
-        _ => "",
-    };
-    let dials = if candidate.origin == Origin::Listed { candidate.dials.to_string() } else { String::new() };
-    let fate = if candidate.fate == Fate::Chosen { "CHOSEN".to_owned() } else { candidate.fate.to_string() };
-    [
-        Pretty(candidate.at.saturating_duration_since(start)).to_string(),
-        candidate.addr.to_string(),
-        candidate.space.map(|space| space.to_string()).unwrap_or_default(),
-        origin.to_owned(),
-        dials,
-        fate,
-    ]
 }

@@ -1,6 +1,6 @@
 //! Bytes arrive: all of them, in order, on both routes and in both directions.
 
-use crate::common::{DIRECT, Finished, RELAYED, Rdv, Server, TOKEN, data};
+use crate::common::{DIRECT, Finished, RELAYED, Rdv, Server, TOKEN, data, run};
 
 const LEN: usize = 5 << 20;
 
@@ -84,4 +84,32 @@ fn a_stream_of_one_direction_needs_nothing_from_the_other() {
         assert_eq!((dialer.status, accepter.status), (Some(0), Some(0)));
         assert!(dialer.stdout == data(3, LEN), "{} bytes came", dialer.stdout.len());
     }
+}
+
+#[test]
+fn verbose_tells_the_course_of_the_race() {
+    let server = Server::start(&[]);
+    for (flags, fate) in
+        [(["-v", "-r"], "origin=\"relay\" dials= fate=\"CHOSEN\""), (["-v", "-sall"], "fate=\"CHOSEN\"")]
+    {
+        let mut pair = server.pair(&flags);
+        pair.iter_mut().for_each(Rdv::close_stdin);
+        for end in pair.map(Rdv::finish) {
+            let steps = end.log.iter().filter(|line| line.starts_with("DEBUG client: took ")).count();
+            assert_eq!(steps, 5, "{flags:?}: {:#?}", end.log);
+            let mut candidates =
+                end.log.iter().filter(|line| line.starts_with("DEBUG client: candidate addr="));
+            assert!(candidates.any(|line| line.contains(fate)), "{flags:?}: {:#?}", end.log);
+        }
+    }
+}
+
+#[test]
+fn verbose_tells_the_course_of_a_failure() {
+    let server = Server::start(&["--lobby-timeout", "100ms"]);
+    let end = run(&["dial", "-v", &server.url, TOKEN]);
+    assert_eq!(end.status, Some(3), "{:#?}", end.log);
+    let is_step =
+        |line: &String| line.starts_with("DEBUG client: took ") && line.ends_with(" until it failed");
+    assert!(end.log.iter().any(is_step), "{:#?}", end.log);
 }

@@ -1,17 +1,17 @@
-//! What the demo prints: plain text in aligned columns, with a little colour on a terminal that wants it.
+//! What people read on stdout: plain text in aligned columns, with a little colour on a terminal that wants it.
 
 use std::env;
 use std::io::{self, IsTerminal, Write};
 
-/// A page that grows downwards.
-pub(super) struct Page {
+/// A page that grows downwards. Its methods fail as stdout does.
+pub struct Page {
     out: Box<dyn Write>,
     is_coloured: bool,
 }
 
 impl Page {
     /// On stdout. Colours are for terminals, and not for people who have set `NO_COLOR` (no-color.org).
-    pub(super) fn on_stdout() -> Page {
+    pub fn on_stdout() -> Page {
         let stdout = io::stdout();
         let is_wanted = env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let is_able = env::var_os("TERM").is_none_or(|term| term != "dumb");
@@ -19,32 +19,40 @@ impl Page {
     }
 
     #[cfg(test)]
-    pub(super) fn new(out: impl Write + 'static, is_coloured: bool) -> Page {
+    pub(crate) fn new(out: impl Write + 'static, is_coloured: bool) -> Page {
         Page { out: Box::new(out), is_coloured }
     }
 
-    pub(super) fn title(&mut self, text: &str) -> io::Result<()> {
+    /// The first line.
+    pub fn title(&mut self, text: &str) -> io::Result<()> {
         self.line(&self.painted(BOLD, text))
     }
 
-    pub(super) fn heading(&mut self, text: &str) -> io::Result<()> {
+    /// The title of a part.
+    pub fn heading(&mut self, text: &str) -> io::Result<()> {
         self.line("")?;
         self.line(&self.painted(BOLD, text))
     }
 
-    pub(super) fn verdict(&mut self, is_good: bool, text: &str) -> io::Result<()> {
+    /// What it all comes to, in green or in red.
+    pub fn verdict(&mut self, is_good: bool, text: &str) -> io::Result<()> {
         self.line("")?;
         self.line(&self.painted(if is_good { GREEN } else { RED }, text))
     }
 
     /// A paragraph.
-    pub(super) fn text(&mut self, text: &str) -> io::Result<()> {
+    pub fn text(&mut self, text: &str) -> io::Result<()> {
         self.line("")?;
         self.line(text)
     }
 
+    /// A line that belongs to the heading above.
+    pub fn item(&mut self, text: &str) -> io::Result<()> {
+        self.line(&format!("  {text}"))
+    }
+
     /// A table, whose first row is its head and whose first column is a time.
-    pub(super) fn table<const N: usize>(&mut self, rows: &[[String; N]]) -> io::Result<()> {
+    pub fn table<const N: usize>(&mut self, rows: &[[String; N]]) -> io::Result<()> {
         let widths: [usize; N] = std::array::from_fn(|column| {
             rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)
         });
@@ -63,7 +71,8 @@ impl Page {
         Ok(())
     }
 
-    fn line(&mut self, text: &str) -> io::Result<()> {
+    /// A line as it is.
+    pub fn line(&mut self, text: &str) -> io::Result<()> {
         writeln!(self.out, "{text}")
             .map_err(|error| io::Error::new(error.kind(), format!("cannot write to stdout: {error}")))
     }

@@ -1,0 +1,82 @@
+//! The course of an attempt in words: for the demo's tables, and for the log.
+
+use std::time::{Duration, Instant};
+
+use log::debug;
+use rdv_core::{CandidateReport, Fate, Origin, Report};
+
+use crate::duration::Pretty;
+
+/// One candidate, and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CandidateText {
+    /// Since when its fate is what it is.
+    pub at: String,
+    /// Its address.
+    pub addr: String,
+    /// The address's space, if it has one.
+    pub space: String,
+    /// How it became known.
+    pub origin: String,
+    /// How often it was dialled, if it is one that is dialled.
+    pub dials: String,
+    /// What became of it.
+    pub fate: String,
+}
+
+impl CandidateText {
+    /// With times since `start`.
+    pub fn new(start: Instant, candidate: &CandidateReport) -> CandidateText {
+        let origin = match candidate.origin {
+            Origin::Relay => "relay",
+            Origin::Listed => "listed",
+            Origin::Inbound => "came in",
+            _ => "",
+        };
+        let is_dialled = candidate.origin == Origin::Listed;
+        let is_chosen = candidate.fate == Fate::Chosen;
+        CandidateText {
+            at: Pretty(candidate.at.saturating_duration_since(start)).to_string(),
+            addr: candidate.addr.to_string(),
+            space: candidate.space.map(|space| space.to_string()).unwrap_or_default(),
+            origin: origin.to_owned(),
+            dials: if is_dialled { candidate.dials.to_string() } else { String::new() },
+            fate: if is_chosen { "CHOSEN".to_owned() } else { candidate.fate.to_string() },
+        }
+    }
+}
+
+/// What each step of an attempt took, and the whole.
+pub fn steps(report: &Report) -> Vec<(&'static str, Duration)> {
+    let end = if report.chosen.is_some() { "to try the candidates, and pick one" } else { "until it failed" };
+    let steps = [
+        ("to connect to the server", report.server_connected),
+        ("to send the request", report.requested),
+        ("to be matched with the peer", report.matched),
+        (end, report.ended),
+    ];
+    let mut last = report.started;
+    let mut taken = Vec::new();
+    for (step, at) in steps {
+        let Some(at) = at else { continue };
+        taken.push((step, at.saturating_duration_since(last)));
+        last = at;
+    }
+    taken.push(("in all", last - report.started));
+    taken
+}
+
+/// Logs the course at level `debug`: a line for each step, and one for each candidate.
+pub fn log(report: &Report) {
+    for (step, took) in steps(report) {
+        debug!(target: "client", "took {} {step}", Pretty(took));
+    }
+    for candidate in &report.candidates {
+        let CandidateText { at, addr, space, origin, dials, fate } =
+            CandidateText::new(report.started, candidate);
+        debug!(
+            target: "client",
+            "candidate addr={addr} space={space} origin={origin:?} dials={dials} fate={fate:?} at={at}"
+        );
+    }
+}
