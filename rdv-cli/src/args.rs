@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-use rdv_cli::flags::{ABOUT, ACCEPT, ACCEPT_EXAMPLE, ClientArgs, DIAL, DIAL_EXAMPLE, ServeArgs};
+use rdv_cli::flags::{
+    ABOUT, ACCEPT, ACCEPT_EXAMPLE, CHECK, CHECK_EXAMPLE, CheckArgs, ClientArgs, DIAL, DIAL_EXAMPLE, ServeArgs,
+};
 
 use crate::demo::Size;
 
@@ -29,6 +31,9 @@ pub(crate) enum Command {
     /// Connect to the peer that dials with the same token
     #[command(long_about = ACCEPT, after_help = ACCEPT_EXAMPLE)]
     Accept(ClientArgs),
+    /// See how well a server works from here, and what to expect of direct connections
+    #[command(long_about = CHECK, after_help = CHECK_EXAMPLE)]
+    Check(CheckArgs),
     /// Watch two clients meet on this machine, directly and through the relay
     #[command(after_help = DEMO_EXAMPLE)]
     Demo(DemoArgs),

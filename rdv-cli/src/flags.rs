@@ -104,12 +104,39 @@ pub struct ClientArgs {
     /// Give up unless connected to the peer after this long (default: none)
     #[arg(long, value_name = "DURATION")]
     timeout: Option<Limit>,
+    /// How to get past the server's door.
+    #[command(flatten)]
+    access: Access,
+}
+
+/// What a server may want, or what may be wanted of it.
+#[derive(Debug, clap::Args)]
+pub struct Access {
     /// Add a header to the request, such as 'Authorization: Bearer ...'; can be repeated
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
     headers: Vec<String>,
     /// Trust the certificates in this PEM file too, for https
     #[arg(long, value_name = "FILE")]
     cacert: Option<PathBuf>,
+}
+
+/// What a user decides about a check.
+#[derive(Debug, clap::Args)]
+pub struct CheckArgs {
+    /// The server: http://HOST:PORT/PATH or https://..., where port and path can be missing
+    pub url: ServerUrl,
+    /// Another server, or another port of it, to find out how a NAT maps; can be repeated
+    #[arg(long, value_name = "URL")]
+    pub also: Vec<ServerUrl>,
+    /// Print one JSON object, for programs
+    #[arg(long)]
+    pub json: bool,
+    /// Give up after this long (default: 10s)
+    #[arg(long, value_name = "DURATION", default_value = "10s", hide_default_value = true)]
+    pub timeout: Span,
+    /// How to get past the server's door; the same for all servers.
+    #[command(flatten)]
+    pub access: Access,
 }
 
 impl PeerArgs {
@@ -162,7 +189,7 @@ impl ClientArgs {
         if let Some(Limit(timeout)) = self.timeout {
             config.timeout = timeout;
         }
-        config.headers = self.headers()?;
+        config.headers = self.access.headers()?;
         Ok(config)
     }
 
@@ -175,13 +202,35 @@ impl ClientArgs {
         &self,
         role: Role,
     ) -> Result<(Config, Option<Arc<ClientConfig>>), Exit> {
-        let config = self.config().map_err(|error| usage::bad_header::<A>(role, &error))?;
+        let command = match role {
+            Role::Dial => "dial",
+            Role::Accept => "accept",
+        };
+        let config = self.config().map_err(|error| usage::bad_header::<A>(command, &error))?;
+        Ok((config, self.access.tls()?))
+    }
+}
+
+impl Access {
+    /// The headers and, with `--cacert`, a configuration for TLS. Errors are printed as those of `command`; what is
+    /// left then is the exit status.
+    ///
+    /// # Errors
+    /// What to exit with at once.
+    pub fn prepare<A: CommandFactory>(
+        &self,
+        command: &str,
+    ) -> Result<(Headers, Option<Arc<ClientConfig>>), Exit> {
+        let headers = self.headers().map_err(|error| usage::bad_header::<A>(command, &error))?;
+        Ok((headers, self.tls()?))
+    }
+
+    fn tls(&self) -> Result<Option<Arc<ClientConfig>>, Exit> {
         let tls = self.cacert.as_deref().map(|path| rdv_socket::tls::client_config(Some(path))).transpose();
-        let tls = tls.map_err(|error| {
+        tls.map_err(|error| {
             error!(target: "client", "--cacert: {error}");
             Exit::Usage
-        })?;
-        Ok((config, tls))
+        })
     }
 
     fn headers(&self) -> Result<Headers, HeaderError> {
@@ -191,6 +240,22 @@ impl ClientArgs {
         })
     }
 }
+
+/// The help of `check`.
+pub const CHECK: &str = "\
+See how well a server works from here, and what to expect of direct connections.
+
+Two clients of this machine meet through the server. What it sees of them tells whether
+there is a NAT, and what the NAT does to ports; data through the relay proves that that
+works. It takes some seconds, and talks to nobody but the servers and this machine itself.
+The exit status is 0 if the server works, whatever the prospects of direct connections.";
+
+/// Its end.
+pub const CHECK_EXAMPLE: &str = "\
+Example:
+  rdv check http://example.com:8080
+  rdv check --also http://example.net:8080 http://example.com:8080     two servers show how a NAT maps
+  rdv check --json https://example.com/rdv";
 
 /// What rdv is, in two lines.
 pub const ABOUT: &str = "\

@@ -1,7 +1,8 @@
 //! The `rdv` command: a TCP connection between two machines, wherever they are.
 //!
 //! `rdv serve` runs a server; `rdv dial` and `rdv accept` are the two peers, each of which connects its stdin
-//! and stdout to the other's; `rdv demo` shows it all on one machine.
+//! and stdout to the other's; `rdv check` looks at a server and at the NATs before it; `rdv demo` shows it all on one
+//! machine.
 //!
 //! | exit status | meaning |
 //! | --- | --- |
@@ -24,7 +25,7 @@ use std::process::ExitCode;
 
 use log::LevelFilter;
 use rdv_cli::exit::Exit;
-use rdv_cli::{logging, usage};
+use rdv_cli::{check, logging, usage};
 use rdv_core::Role;
 
 use crate::args::{Args, Command};
@@ -38,8 +39,8 @@ fn main() -> ExitCode {
 
 fn run(Args { verbose, command }: Args) -> Exit {
     let quiet = match command {
-        // The demo tells its story itself.
-        Command::Demo(_) => LevelFilter::Warn,
+        // These tell their story themselves.
+        Command::Check(_) | Command::Demo(_) => LevelFilter::Warn,
         Command::Serve(_) | Command::Dial(_) | Command::Accept(_) => LevelFilter::Info,
     };
     logging::init(if verbose { LevelFilter::Debug } else { quiet });
@@ -47,6 +48,7 @@ fn run(Args { verbose, command }: Args) -> Exit {
         Command::Serve(args) => serve::run(args),
         Command::Dial(args) => client::run(Role::Dial, args),
         Command::Accept(args) => client::run(Role::Accept, args),
+        Command::Check(args) => check::run::<Args>(&args),
         Command::Demo(args) => demo::run(&args),
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser};
-use rdv_core::{HeaderError, Role, Token};
+use rdv_core::{HeaderError, Token};
 
 use crate::exit::Exit;
 
@@ -29,11 +29,7 @@ pub fn parsed<A: Parser>(argv: impl IntoIterator<Item = OsString>) -> Result<A, 
 }
 
 /// A header that can't be sent.
-pub(crate) fn bad_header<A: CommandFactory>(role: Role, error: &HeaderError) -> Exit {
-    let command = match role {
-        Role::Dial => "dial",
-        Role::Accept => "accept",
-    };
+pub(crate) fn bad_header<A: CommandFactory>(command: &str, error: &HeaderError) -> Exit {
     let why = if let HeaderError::NoColon(line) = error {
         // Someone left the colon out of what may be a secret.
         HeaderError::NoColon(shortened(line)).to_string()
@@ -117,4 +113,4 @@ fn shortened(text: &str) -> String {
     Token::new(text).map_or_else(|_| "…".to_owned(), |token| token.to_string())
 }
 
-const SUBCOMMANDS: [&str; 4] = ["serve", "dial", "accept", "demo"];
+const SUBCOMMANDS: [&str; 5] = ["serve", "dial", "accept", "check", "demo"];

@@ -95,6 +95,22 @@ fn every_program_is_a_client_of_it() {
 }
 
 #[test]
+fn a_check_goes_through_tls() {
+    let files = Files::new("check");
+    let server = files.serve();
+    let end = run(&["check", "--cacert", &files.cert, &server.url]);
+    let told = String::from_utf8(end.stdout).unwrap();
+    assert_eq!(end.status, Some(0), "{told}{:#?}", end.log);
+    assert!(told.contains("The relay works: data came through it both ways, unchanged."), "{told}");
+
+    // With a relay that nobody trusts there is nothing to be said.
+    let other = Files::new("check-other");
+    let end = run(&["check", "--cacert", &other.cert, &server.url]);
+    assert_eq!(end.status, Some(1), "{:#?}", end.log);
+    assert!(end.line("ERROR").contains("with a certificate trusted here or by --cacert?"), "{:#?}", end.log);
+}
+
+#[test]
 fn a_certificate_needs_its_key_and_the_reverse() {
     let files = Files::new("half");
     for flag in [["--tls-cert", &files.cert], ["--tls-key", &files.key]] {

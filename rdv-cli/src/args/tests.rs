@@ -113,6 +113,7 @@ fn verbose_can_stand_anywhere() {
         &["accept", URL, "kitchen", "-rv"],
         &["serve", "-v"],
         &["-v", "demo"],
+        &["check", "-v", URL],
     ] {
         assert!(parsed(line).verbose, "{line:?}");
     }

@@ -37,6 +37,10 @@ fn errors_say_what_is_wrong() {
         (&["serve", "--tls-cert", "cert.pem"], "required arguments were not provided:\n  --tls-key <FILE>"),
         (&["serve", "--tls-key", "key.pem"], "required arguments were not provided:\n  --tls-cert <FILE>"),
         (&["serve", "now"], r#"unexpected argument "now""#),
+        (&["check"], "required arguments were not provided:\n  <URL>"),
+        (&["check", "example.com"], r#"expected http://... or https://..., got "example.com""#),
+        (&["check", "--also", "x", URL], r#"--also <URL>: expected http://... or https://..., got "x""#),
+        (&["check", "--timeout", "3", URL], "--timeout <DURATION>: expected a duration with its unit"),
         (&["demo", "--size", "2G"], "--size <BYTES>: expected 1 byte to 1 GiB"),
         (&["diall", URL], "unrecognized subcommand 'diall'"),
         (

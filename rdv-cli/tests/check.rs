@@ -1,0 +1,202 @@
+//! `rdv check` against a real server, and against what is none.
+
+mod common;
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::thread;
+
+use common::{Finished, Program, Rdv, Server, run};
+use serde_json::Value;
+
+const PROGRAM: Program = Program::Rdv;
+
+fn stdout(end: &Finished) -> &str {
+    std::str::from_utf8(&end.stdout).expect("stdout is UTF-8")
+}
+
+fn object(end: &Finished) -> Value {
+    let text = stdout(end);
+    assert_eq!(text.lines().count(), 1, "one line: {text}");
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+/// Something that answers each request with `answer`, or takes connections and says nothing.
+fn impostor(answer: Option<&'static str>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    // Ends with the process.
+    thread::spawn(move || {
+        let mut silent = Vec::new();
+        for conn in listener.incoming() {
+            let mut conn = conn.unwrap();
+            match answer {
+                Some(answer) => {
+                    thread::spawn(move || {
+                        if conn.read(&mut [0; 4096]).is_ok_and(|len| len > 0) {
+                            let _ = conn.write_all(answer.as_bytes());
+                        }
+                    });
+                }
+                None => silent.push(conn),
+            }
+        }
+    });
+    url
+}
+
+#[test]
+fn a_server_that_works_is_0() {
+    let server = Server::start(&[]);
+    let end = run(&["check", &server.url]);
+    assert_eq!(end.status, Some(0), "{:#?}", end.log);
+    assert!(end.log.is_empty(), "{:#?}", end.log);
+    let told = stdout(&end);
+    for part in [
+        "This machine\n  ",
+        "(loopback4)",
+        "The server\n  127.0.0.1:",
+        "connects in ",
+        "It answers in ",
+        "The relay works: data came through it both ways, unchanged.",
+        "IPv4: it sees 127.0.0.1:",
+        "which is our own: the server is on this machine",
+        "A direct connection is possible with peers in this network",
+    ] {
+        assert!(told.contains(part), "{part:?} is missing: {told}");
+    }
+    assert!(!told.contains('\x1b') && !told.contains("firewall"), "{told}");
+}
+
+#[test]
+fn json_says_the_same() {
+    let server = Server::start(&[]);
+    let also = Server::start(&[]);
+    let end = run(&["check", "--json", "--also", &also.url, &server.url]);
+    assert_eq!(end.status, Some(0), "{:#?}", end.log);
+    let object = object(&end);
+    for (field, expected) in [
+        ("/url", Value::from(server.url.as_str())),
+        ("/works", true.into()),
+        ("/error", Value::Null),
+        ("/relay_works", true.into()),
+        ("/ipv4/space", "loopback4".into()),
+        ("/ipv4/between", "same-network".into()),
+        ("/ipv4/ports", "kept".into()),
+        ("/ipv4/mapping", "no-nat".into()),
+        ("/ipv6", Value::Null),
+        ("/hairpin", Value::Null),
+        ("/firewall", "nothing-seen".into()),
+        ("/direct", "possible".into()),
+        ("/because", "same-network".into()),
+        ("/endpoints/0/source", "127.0.0.1".into()),
+        ("/endpoints/0/also", false.into()),
+        ("/endpoints/1/also", true.into()),
+        ("/endpoints/1/url", also.url.as_str().into()),
+    ] {
+        assert_eq!(object.pointer(field), Some(&expected), "{field} of {object:#}");
+    }
+    for time in ["/answer_ms", "/endpoints/0/connect_ms"] {
+        assert!(
+            object.pointer(time).and_then(Value::as_f64).is_some_and(|ms| ms > 0.0),
+            "{time}: {object:#}"
+        );
+    }
+    // Two of each round and of the race, and two of the other server.
+    let sightings =
+        |at: usize| object.pointer(&format!("/endpoints/{at}/sightings")).unwrap().as_array().unwrap();
+    assert_eq!((sightings(0).len(), sightings(1).len()), (8, 2), "{object:#}");
+    for sighting in sightings(0).iter().chain(sightings(1)) {
+        assert_eq!(sighting["local"], sighting["observed"], "{object:#}");
+    }
+    assert_eq!(sightings(0)[0], sightings(1)[0], "both servers see one port: {object:#}");
+}
+
+#[test]
+fn a_proxy_that_hides_addresses_is_noticed() {
+    // All clients look the same to this server.
+    let server = Server::start(&["--observed-header", "X-Observed-Addr"]);
+    let header = "X-Observed-Addr: 10.1.2.3:80";
+    let end = run(&["check", "--json", "-H", header, &server.url]);
+    assert_eq!(end.status, Some(0), "{:#?}", end.log);
+    let object = object(&end);
+    assert_eq!(object["ipv4"]["observed"], "10.1.2.3:80", "{object:#}");
+    assert_eq!(
+        (&object["ipv4"]["ports"], &object["direct"]),
+        (&"hidden".into(), &"unlikely".into()),
+        "{object:#}"
+    );
+}
+
+#[test]
+fn a_server_that_is_not_there_is_1() {
+    let addr = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap();
+    let url = format!("http://{addr}");
+    let end = run(&["check", &url]);
+    assert_eq!(end.status, Some(1), "{:#?}", end.log);
+    let why =
+        format!("cannot reach the server: {addr} connection refused: is it running, and is the URL right?");
+    assert_eq!(end.log, [format!("ERROR client: {why}")]);
+    assert!(
+        stdout(&end).contains(&format!("{addr}: cannot be reached: connection refused")),
+        "{}",
+        stdout(&end)
+    );
+
+    let end = run(&["check", "--json", &url]);
+    let object = object(&end);
+    assert_eq!(end.status, Some(1), "{:#?}", end.log);
+    assert_eq!((&object["works"], &object["error"]), (&false.into(), &why.into()), "{object:#}");
+    assert_eq!((&object["direct"], &object["relay_works"]), (&"unknown".into(), &Value::Null), "{object:#}");
+}
+
+#[test]
+fn what_is_no_rdv_server_says_so() {
+    for (answer, status, line) in [
+        (Some("SSH-2.0-OpenSSH_9.9\r\n\r\n"), 1, "ERROR client: this is no rdv/1 server: "),
+        (
+            Some("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"),
+            3,
+            "ERROR client: refused by the server status=404",
+        ),
+        (None, 124, "ERROR client: the server does not answer in time: "),
+    ] {
+        let end = run(&["check", "--timeout", "2s", &impostor(answer)]);
+        assert_eq!(end.status, Some(status), "{answer:?}: {:#?}", end.log);
+        assert_eq!(end.log.len(), 1, "{answer:?}: {:#?}", end.log);
+        assert!(end.line("ERROR").starts_with(line), "{answer:?}: {:#?}", end.log);
+        assert!(stdout(&end).contains("the server does not work for us"), "{answer:?}: {}", stdout(&end));
+    }
+}
+
+#[test]
+fn a_second_server_that_is_none_changes_nothing() {
+    let server = Server::start(&[]);
+    let also = impostor(Some("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"));
+    let end = run(&["check", "--json", "--also", &also, "--also", "http://127.0.0.1:1", &server.url]);
+    assert_eq!(end.status, Some(0), "{:#?}", end.log);
+    let object = object(&end);
+    let error = |at: usize| object["endpoints"][at]["error"].as_str().unwrap_or_default();
+    assert!(error(1).starts_with("refused by the server status=404"), "{object:#}");
+    assert_eq!((error(0), error(2)), ("", "connection refused"), "{object:#}");
+}
+
+#[test]
+fn usage_is_2() {
+    for line in [&["check"][..], &["check", "127.0.0.1:1"], &["check", "-H", "Host: x", "http://127.0.0.1:1"]]
+    {
+        let end = run(line);
+        assert_eq!(end.status, Some(2), "{line:?}: {:#?}", end.log);
+        assert!(end.stdout.is_empty(), "{line:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn interrupted_is_130() {
+    let rdv = Rdv::start(&["check", "-v", &impostor(None)]);
+    let mut rdv = rdv;
+    rdv.wait_for("DIAL");
+    rdv.signal("INT");
+    assert_eq!(rdv.finish().status, Some(130));
+}
