@@ -3,7 +3,7 @@
 mod common;
 
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 
 use common::{Finished, Program, Rdv, Server, run};
@@ -126,6 +126,8 @@ fn a_proxy_that_hides_addresses_is_noticed() {
         (&"hidden".into(), &"unlikely".into()),
         "{object:#}"
     );
+    // Six of three rounds, and none of a race, in which a stranger would have been dialled.
+    assert_eq!(object["endpoints"][0]["sightings"].as_array().map(Vec::len), Some(6), "{object:#}");
 }
 
 #[test]
@@ -199,4 +201,88 @@ fn interrupted_is_130() {
     rdv.wait_for("DIAL");
     rdv.signal("INT");
     assert_eq!(rdv.finish().status, Some(130));
+}
+
+/// As little as an rdv/1 server can do: it tells no addresses, and ends both directions of a relay with the first one,
+/// as some servers do. `spoil` is done to what it relays.
+fn meagre_server(spoil: fn(&mut [u8])) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    // Ends with the process.
+    thread::spawn(move || {
+        let mut waiting: Vec<(String, TcpStream)> = Vec::new();
+        for conn in listener.incoming() {
+            let mut conn = conn.unwrap();
+            // One of those that only try to connect says nothing.
+            let Some(head) = head(&mut conn) else { continue };
+            let token = head.split(' ').nth(1).unwrap().to_owned();
+            let Some(at) = waiting.iter().position(|(other, _)| *other == token) else {
+                waiting.push((token, conn));
+                continue;
+            };
+            let (_, other) = waiting.remove(at);
+            let pair = if head.starts_with("DIAL") { [conn, other] } else { [other, conn] };
+            thread::spawn(move || serve(pair, spoil));
+        }
+    });
+    url
+}
+
+fn head(conn: &mut TcpStream) -> Option<String> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        conn.read_exact(&mut byte).ok()?;
+        head.push(byte[0]);
+    }
+    String::from_utf8(head).ok()
+}
+
+fn serve([mut dialer, mut accepter]: [TcpStream; 2], spoil: fn(&mut [u8])) {
+    let answer = b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: rdv/1\r\n\r\n";
+    dialer.write_all(answer).unwrap();
+    accepter.write_all(answer).unwrap();
+    let mut command = [0; b"CONTINUE\n".len()];
+    if dialer.read_exact(&mut command).is_err() || command != *b"CONTINUE\n" {
+        return;
+    }
+    accepter.write_all(&command).unwrap();
+    let ends = [(&dialer, &accepter), (&accepter, &dialer)].map(|(from, to)| (clone(from), clone(to)));
+    for (mut from, mut to) in ends {
+        thread::spawn(move || {
+            let mut buf = [0; 4096];
+            while let Ok(len @ 1..) = from.read(&mut buf) {
+                spoil(&mut buf[..len]);
+                if to.write_all(&buf[..len]).is_err() {
+                    break;
+                }
+            }
+            for conn in [from, to] {
+                let _ = conn.shutdown(Shutdown::Both);
+            }
+        });
+    }
+}
+
+fn clone(conn: &TcpStream) -> TcpStream {
+    conn.try_clone().unwrap()
+}
+
+#[test]
+fn a_server_that_does_the_least_is_checked_all_the_same() {
+    let end = run(&["check", "--json", &meagre_server(|_| {})]);
+    assert_eq!(end.status, Some(0), "{:#?}", end.log);
+    let object = object(&end);
+    assert_eq!((&object["relay_works"], &object["ipv4"]["between"]), (&true.into(), &"untold".into()));
+    assert_eq!((&object["direct"], &object["because"]), (&"unlikely".into(), &"not-seen".into()));
+}
+
+#[test]
+fn a_relay_that_changes_data_does_not_work() {
+    let end = run(&["check", "--json", &meagre_server(|data| data[0] ^= 1)]);
+    assert_eq!(end.status, Some(1), "{:#?}", end.log);
+    let object = object(&end);
+    let why = "data comes out of the relay other than it went in";
+    assert_eq!((&object["relay_works"], &object["relay_error"]), (&false.into(), &why.into()), "{object:#}");
+    assert_eq!((&object["works"], &object["error"]), (&false.into(), &why.into()), "{object:#}");
 }

@@ -140,6 +140,17 @@ pub enum Because {
     Firewall,
 }
 
+impl Family {
+    /// Whether what the server saw is this machine's or its NAT's, and not that of somebody in between.
+    pub fn is_us(&self) -> bool {
+        self.ports != Ports::Hidden
+            && match self.between {
+                Between::Nothing | Between::SameNetwork | Between::Nat | Between::PrivateNat => true,
+                Between::Untold | Between::Proxy => false,
+            }
+    }
+}
+
 impl Findings {
     /// What the facts mean.
     pub fn of(facts: &Facts) -> Findings {
@@ -182,18 +193,18 @@ fn family(facts: &Facts, is_of: fn(&SocketAddr) -> bool) -> Option<Family> {
 }
 
 fn ports(by_endpoint: &[&[Sighting]]) -> Ports {
-    let told = |sightings: &[Sighting]| -> Vec<(u16, u16)> {
-        sightings.iter().filter_map(|it| Some((it.local.port(), it.observed?.port()))).collect()
+    let told = |sightings: &[Sighting]| -> Vec<(SocketAddr, SocketAddr)> {
+        sightings.iter().filter_map(|it| Some((it.local, it.observed?))).collect()
     };
-    let hides = |sightings: &&[Sighting]| {
+    let all: Vec<_> = by_endpoint.iter().flat_map(|sightings| told(sightings)).collect();
+    // A NAT may use a port again once it is free, but it does not use the same one for all.
+    let is_hidden = |sightings: &&[Sighting]| {
         let told = told(sightings);
-        told.iter().any(|(local, seen)| {
-            *seen == 0 || told.iter().any(|(other, same)| other != local && same == seen)
-        })
+        told.iter().any(|(local, _)| *local != told[0].0) && told.iter().all(|(_, seen)| *seen == told[0].1)
     };
-    if by_endpoint.iter().any(hides) {
+    if by_endpoint.iter().any(is_hidden) || all.iter().any(|(_, seen)| seen.port() == 0) {
         Ports::Hidden
-    } else if by_endpoint.iter().flat_map(|sightings| told(sightings)).all(|(local, seen)| local == seen) {
+    } else if all.iter().all(|(local, seen)| local.port() == seen.port()) {
         Ports::Kept
     } else {
         Ports::Changed

@@ -18,6 +18,7 @@ use rdv_socket::SharedPort;
 use rustls::ClientConfig;
 
 use super::facts::{Endpoint, Facts, Meeting, Sighting, Unreached};
+use super::findings::Findings;
 use crate::exit::{Exit, explain};
 use crate::flags::CheckArgs;
 
@@ -245,7 +246,13 @@ impl Check {
 
     /// Has two ports of ours race for a direct connection, with our own addresses and the observed ones.
     fn meet(&self, url: &ServerUrl, main: usize, facts: &mut Facts) -> Result<(), Fault> {
+        let findings = Findings::of(facts);
         let Endpoint { addr, ref sightings, .. } = facts.endpoints[main];
+        let family = if addr.is_ipv4() { findings.ipv4 } else { findings.ipv6 };
+        if !family.is_some_and(|family| family.is_us()) {
+            // Whoever it is that the server sees must not be dialled.
+            return Ok(());
+        }
         let observed = sightings.iter().find_map(|sighting| sighting.observed);
         let space = observed.and_then(|observed| AddrSpace::of(observed.ip()));
         let spaces = AddrSpaces::DEFAULT.iter().chain(space).collect();

@@ -51,7 +51,7 @@ fn meeting(observed: [&str; 2], candidates: &[(&str, bool)]) -> Meeting {
 /// What each server sees of us over IPv4: between, ports, mapping, and what it comes to.
 #[test]
 fn what_a_server_sees() {
-    let [p, q] = ["192.168.1.16:4001", "192.168.1.16:4002"];
+    let [p, q, r] = ["192.168.1.16:4001", "192.168.1.16:4002", "192.168.1.16:4003"];
     let cases: &[(&str, Facts, Between, Ports, Mapping, Direct)] = &[
         (
             "a public address of our own",
@@ -158,6 +158,17 @@ fn what_a_server_sees() {
             Direct::Unlikely(Because::NotSeen),
         ),
         (
+            "a NAT that has used a port again",
+            facts(
+                &[HOME],
+                &[(SERVER, &[(p, "203.0.113.9:81"), (q, "203.0.113.9:80"), (r, "203.0.113.9:80")])],
+            ),
+            Between::Nat,
+            Ports::Changed,
+            Mapping::OneAddress,
+            Direct::Possible(Because::UnknownMapping),
+        ),
+        (
             "a port of 0",
             facts(&[HOME], &[(SERVER, &[(p, "203.0.113.9:0")])]),
             Between::Nat,
@@ -194,6 +205,8 @@ fn what_a_server_sees() {
         let found = (family.between, family.ports, family.mapping, findings.direct);
         assert_eq!(found, (*between, *ports, *mapping, *direct), "{name}");
         assert_eq!(findings.ipv6, None, "{name}");
+        let is_us = direct.because() != Some(Because::NotSeen);
+        assert_eq!(family.is_us(), is_us, "{name}: whom would we dial?");
     }
 }
 
