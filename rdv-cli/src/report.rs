@@ -72,8 +72,9 @@ pub fn log(report: &Report) {
         debug!(target: "client", "took {} {step}", Pretty(took));
     }
     for candidate in &report.candidates {
-        let CandidateText { at, addr, space, origin, dials, fate } =
+        let CandidateText { at, addr, space, origin, fate, .. } =
             CandidateText::new(report.started, candidate);
+        let dials = candidate.dials;
         debug!(
             target: "client",
             "candidate addr={addr} space={space} origin={origin:?} dials={dials} fate={fate:?} at={at}"

@@ -153,6 +153,19 @@ fn a_server_that_is_not_there_is_1() {
 }
 
 #[test]
+fn a_name_without_address_is_1() {
+    // No label is that long, so nobody is asked.
+    let end = run(&["check", &format!("http://{}.example", "x".repeat(64))]);
+    assert_eq!(end.status, Some(1), "{:#?}", end.log);
+    assert!(
+        end.line("ERROR").starts_with("ERROR client: cannot find the server's address: "),
+        "{:#?}",
+        end.log
+    );
+    assert!(stdout(&end).contains(".example: its name has no address: "), "{}", stdout(&end));
+}
+
+#[test]
 fn what_is_no_rdv_server_says_so() {
     for (answer, status, line) in [
         (Some("SSH-2.0-OpenSSH_9.9\r\n\r\n"), 1, "ERROR client: this is no rdv/1 server: "),

@@ -211,3 +211,19 @@ fn a_firewall_that_lets_nobody_in() {
         ],
     );
 }
+
+#[test]
+fn a_server_beyond_a_black_hole_is_124() {
+    let Some(lab) = Lab::new("hole", "masquerade") else { return };
+    lab.nft(
+        "n",
+        &[
+            "add table ip filter",
+            "add chain ip filter on { type filter hook forward priority 0; policy drop; }",
+        ],
+    );
+    let end = lab.command("c", &["check", "--timeout", "1s", "http://198.51.100.1:8080"]).output().unwrap();
+    let log = String::from_utf8_lossy(&end.stderr);
+    assert_eq!(end.status.code(), Some(124), "{log}");
+    assert!(log.starts_with("ERROR client: cannot reach the server: 198.51.100.1:8080 timed out: "), "{log}");
+}

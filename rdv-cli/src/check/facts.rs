@@ -1,5 +1,6 @@
 //! What a check has seen, without a judgement.
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -12,8 +13,8 @@ pub struct Facts {
     pub interfaces: Vec<(String, IpAddr)>,
     /// The addresses of the server, and behind them those of the servers of `--also`.
     pub endpoints: Vec<Endpoint>,
-    /// A URL whose name has no address, and why. The server's own is in `failure` as well.
-    pub unresolved: Vec<(String, String)>,
+    /// The servers whose names have no address.
+    pub unresolved: Vec<Unresolved>,
     /// How long the server takes to answer a request whose peer is there already.
     pub answers: Vec<Duration>,
     /// Whether data came through the relay unchanged, or what went wrong.
@@ -34,7 +35,7 @@ pub struct Endpoint {
     /// The address.
     pub addr: SocketAddr,
     /// How long it took to connect by TCP, each time; or why that failed.
-    pub connects: Result<Vec<Duration>, Unreached>,
+    pub connects: Result<Vec<Duration>, ErrorKind>,
     /// The address from which this machine reaches it.
     pub source: Option<IpAddr>,
     /// What the server saw of ports of ours.
@@ -43,13 +44,15 @@ pub struct Endpoint {
     pub failure: Option<String>,
 }
 
-/// Why an address can't be connected to.
+/// A server whose name has no address.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unreached {
-    /// What the system said.
+pub struct Unresolved {
+    /// Its URL.
+    pub url: String,
+    /// What kind of error that is.
+    pub kind: ErrorKind,
+    /// What the resolver said.
     pub why: String,
-    /// The system itself forbade it, rather than the network.
-    pub is_forbidden: bool,
 }
 
 /// One connection to a server, from both ends.

@@ -1,6 +1,7 @@
 //! From what was seen to what it means. Mapping is meant as in RFC 4787 and RFC 5382.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 
 use rdv_core::AddrSpace;
@@ -260,7 +261,7 @@ fn hairpin(facts: &Facts) -> Hairpin {
 }
 
 fn firewall(facts: &Facts) -> Firewall {
-    let is_forbidden = |endpoint: &Endpoint| matches!(&endpoint.connects, Err(why) if why.is_forbidden);
+    let is_forbidden = |endpoint: &Endpoint| endpoint.connects == Err(ErrorKind::PermissionDenied);
     let candidates = facts.meeting.iter().flat_map(|meeting| &meeting.candidates);
     let mut own = candidates.filter(|(addr, _)| facts.is_ours(addr.ip())).peekable();
     if facts.endpoints.iter().any(is_forbidden) {

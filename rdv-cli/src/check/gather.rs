@@ -17,7 +17,7 @@ use rdv_core::{
 use rdv_socket::SharedPort;
 use rustls::ClientConfig;
 
-use super::facts::{Endpoint, Facts, Meeting, Sighting, Unreached};
+use super::facts::{Endpoint, Facts, Meeting, Sighting, Unresolved};
 use super::findings::Findings;
 use crate::exit::{Exit, explain};
 use crate::flags::CheckArgs;
@@ -103,7 +103,11 @@ impl Check {
                     let new: Vec<_> = addrs.into_iter().filter(is_new).map(|addr| (index, addr)).collect();
                     targets.extend(new);
                 }
-                Err(error) => facts.unresolved.push((url.to_string(), error.to_string())),
+                Err(error) => facts.unresolved.push(Unresolved {
+                    url: url.to_string(),
+                    kind: error.kind(),
+                    why: error.to_string(),
+                }),
             }
         }
         let left = self.left(CONNECT_PATIENCE);
@@ -124,10 +128,7 @@ impl Check {
                 is_also: index > 0,
                 addr,
                 source,
-                connects: connected.map(|(times, _)| times).map_err(|error| Unreached {
-                    why: error.kind().to_string(),
-                    is_forbidden: error.kind() == ErrorKind::PermissionDenied,
-                }),
+                connects: connected.map(|(times, _)| times).map_err(|error| error.kind()),
                 sightings: Vec::new(),
                 failure: None,
             });
@@ -157,26 +158,23 @@ impl Check {
 
     /// The first address of the URL that can be reached.
     fn main(&self, reached: &[usize], facts: &Facts) -> Result<usize, Fault> {
-        let mut own = (0..reached.len()).filter(|at| reached[*at] == 0);
+        let own = (0..reached.len()).filter(|at| reached[*at] == 0);
         if let Some(at) = own.clone().find(|at| facts.endpoints[*at].connects.is_ok()) {
             return Ok(at);
         }
-        if let Some((_, why)) = facts.unresolved.iter().find(|(url, _)| *url == facts.url) {
+        let exit_of = |is_timeout| if is_timeout { Exit::TimedOut } else { Exit::Failed };
+        if let Some(Unresolved { kind, why, .. }) = facts.unresolved.iter().find(|it| it.url == facts.url) {
             let text = format!("cannot find the server's address: {why}: is the URL right, and DNS working?");
-            return Err(Fault { exit: Exit::Failed, text });
+            return Err(Fault { exit: exit_of(*kind == ErrorKind::TimedOut), text });
         }
-        let whys: Vec<String> = own
-            .by_ref()
-            .filter_map(|at| {
-                let Endpoint { addr, connects, .. } = &facts.endpoints[at];
-                Some(format!("{addr} {}", connects.as_ref().err()?.why))
-            })
+        let kinds: Vec<(SocketAddr, ErrorKind)> = own
+            .map(|at| &facts.endpoints[at])
+            .filter_map(|endpoint| Some((endpoint.addr, *endpoint.connects.as_ref().err()?)))
             .collect();
-        let timed_out = ErrorKind::TimedOut.to_string();
-        let is_timeout = !whys.is_empty() && whys.iter().all(|why| why.ends_with(&timed_out));
-        let exit = if is_timeout { Exit::TimedOut } else { Exit::Failed };
+        let exit = exit_of(!kinds.is_empty() && kinds.iter().all(|(_, kind)| *kind == ErrorKind::TimedOut));
+        let tried: Vec<String> = kinds.iter().map(|(addr, kind)| format!("{addr} {kind}")).collect();
         let text =
-            format!("cannot reach the server: {}: is it running, and is the URL right?", whys.join(", "));
+            format!("cannot reach the server: {}: is it running, and is the URL right?", tried.join(", "));
         Err(Fault { exit, text })
     }
 
@@ -274,8 +272,7 @@ impl Check {
     /// As long as a step may take.
     fn left(&self, step: Duration) -> Duration {
         let left = self.deadline.saturating_duration_since(Instant::now());
-        // A timeout of nothing is none at all to some system calls.
-        left.min(step).max(Duration::from_millis(1))
+        left.min(step).max(LEAST)
     }
 }
 
@@ -298,10 +295,12 @@ fn note(endpoint: &mut Endpoint, ports: &[SharedPort; 2], Pair(conns): &Pair) {
 
 /// Connects some times, one after the other, from ports of the system's choice.
 fn connect(addr: SocketAddr, patience: Duration) -> io::Result<(Vec<Duration>, IpAddr)> {
+    let deadline = Instant::now() + patience;
     let mut times = Vec::new();
     loop {
         let started = Instant::now();
-        let stream = TcpStream::connect_timeout(&addr, patience)?;
+        let left = deadline.saturating_duration_since(started).max(LEAST);
+        let stream = TcpStream::connect_timeout(&addr, left)?;
         times.push(started.elapsed());
         if times.len() == ROUNDS {
             return Ok((times, stream.local_addr()?.ip().to_canonical()));
@@ -361,6 +360,8 @@ fn random_bytes() -> Vec<u8> {
     (0..PAYLOAD_LEN / 8).flat_map(|_| random().to_ne_bytes()).collect()
 }
 
+/// A timeout of nothing is an error, or none at all.
+const LEAST: Duration = Duration::from_millis(1);
 /// How often to measure what takes a time.
 const ROUNDS: usize = 3;
 /// More servers, and more addresses of one, tell nothing new.

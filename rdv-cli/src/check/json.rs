@@ -20,8 +20,8 @@ pub fn object(facts: &Facts, findings: &Findings) -> Json {
         ("endpoints", list(&facts.endpoints, endpoint)),
         (
             "unresolved",
-            list(&facts.unresolved, |(url, why)| {
-                Json::Object(vec![("url", text(url)), ("error", text(why))])
+            list(&facts.unresolved, |it| {
+                Json::Object(vec![("url", text(&it.url)), ("error", text(&it.why))])
             }),
         ),
         ("answer_ms", optional(facts.answer(), millis)),
@@ -121,13 +121,13 @@ fn interface(name: &str, ip: IpAddr) -> Json {
 }
 
 fn endpoint(endpoint: &Endpoint) -> Json {
-    let unreached = endpoint.connects.as_ref().err().map(|unreached| unreached.why.as_str());
+    let error = endpoint.connects.as_ref().err().map(ToString::to_string).or(endpoint.failure.clone());
     Json::Object(vec![
         ("url", text(&endpoint.url)),
         ("also", Json::Bool(endpoint.is_also)),
         ("addr", address(endpoint.addr)),
         ("reached", Json::Bool(endpoint.connects.is_ok())),
-        ("error", optional(unreached.or(endpoint.failure.as_deref()), text)),
+        ("error", optional(error, Json::Text)),
         ("source", optional(endpoint.source, |ip| Json::Text(ip.to_string()))),
         ("connect_ms", optional(endpoint.connect(), millis)),
         (

@@ -2,7 +2,7 @@
 //!
 //! A check is made of ordinary attempts, two of ours at a time that meet each other, so any rdv/1 server will do. What
 //! was seen ([`facts`]), what that means ([`findings`]) and how it is said ([`text`], [`json`]) are apart from each
-//! other, and [`gather`] alone touches the network.
+//! other, and `gather` alone touches the network.
 
 pub mod facts;
 pub mod findings;

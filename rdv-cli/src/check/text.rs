@@ -2,7 +2,7 @@
 
 use rdv_core::AddrSpace;
 
-use super::facts::{Endpoint, Facts};
+use super::facts::{Endpoint, Facts, Unresolved};
 use super::findings::{Because, Between, Direct, Family, Findings, Firewall, Hairpin, Mapping, Ports};
 use crate::duration::Pretty;
 
@@ -55,7 +55,7 @@ fn server(facts: &Facts) -> Vec<String> {
     let mut lines: Vec<String> = facts
         .unresolved
         .iter()
-        .map(|(url, why)| format!("{url}: its name has no address: {why}"))
+        .map(|Unresolved { url, why, .. }| format!("{url}: its name has no address: {why}"))
         .chain(facts.endpoints.iter().map(endpoint))
         .collect();
     if let Some(answer) = facts.answer() {
@@ -74,7 +74,7 @@ fn endpoint(endpoint: &Endpoint) -> String {
     let also = if endpoint.is_also { " (--also)" } else { "" };
     let source = endpoint.source.map(|source| format!(" from {source}")).unwrap_or_default();
     let rest = match (&endpoint.connects, endpoint.connect()) {
-        (Err(unreached), _) => format!("cannot be reached: {}", unreached.why),
+        (Err(kind), _) => format!("cannot be reached: {kind}"),
         (Ok(all), Some(time)) => {
             format!("connects in {}{source} (the median of {})", Pretty(time), all.len())
         }

@@ -90,7 +90,7 @@ fn a_stream_of_one_direction_needs_nothing_from_the_other() {
 fn verbose_tells_the_course_of_the_race() {
     let server = Server::start(&[]);
     for (flags, fate) in
-        [(["-v", "-r"], "origin=\"relay\" dials= fate=\"CHOSEN\""), (["-v", "-sall"], "fate=\"CHOSEN\"")]
+        [(["-v", "-r"], "origin=\"relay\" dials=0 fate=\"CHOSEN\""), (["-v", "-sall"], "fate=\"CHOSEN\"")]
     {
         let mut pair = server.pair(&flags);
         pair.iter_mut().for_each(Rdv::close_stdin);

@@ -1,7 +1,6 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use super::super::facts::Unreached;
 use super::*;
 
 const HOME: &str = "192.168.1.16";
@@ -214,7 +213,7 @@ fn what_a_server_sees() {
 fn without_a_server_nothing_is_known() {
     let mut facts = facts(&[HOME], &[(SERVER, &[])]);
     assert_eq!(Findings::of(&facts).direct, Direct::Unknown);
-    facts.endpoints[0].connects = Err(Unreached { why: "permission denied".to_owned(), is_forbidden: true });
+    facts.endpoints[0].connects = Err(ErrorKind::PermissionDenied);
     let findings = Findings::of(&facts);
     assert_eq!((findings.direct, findings.firewall), (Direct::Unknown, Firewall::ForbidsOutgoing));
 }

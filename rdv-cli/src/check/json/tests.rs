@@ -1,6 +1,8 @@
+use std::io::ErrorKind;
+
 use serde_json::{Value, json};
 
-use super::super::facts::{Meeting, Sighting, Unreached};
+use super::super::facts::{Meeting, Sighting, Unresolved};
 use super::*;
 
 /// What somebody else's reader makes of it.
@@ -41,13 +43,17 @@ fn the_whole_object() {
                 url: "http://example.net".to_owned(),
                 is_also: true,
                 addr: "[2001:db8::1]:80".parse().unwrap(),
-                connects: Err(Unreached { why: "network unreachable".to_owned(), is_forbidden: false }),
+                connects: Err(ErrorKind::NetworkUnreachable),
                 source: None,
                 sightings: Vec::new(),
                 failure: None,
             },
         ],
-        unresolved: vec![("http://nowhere.invalid".to_owned(), "no such name".to_owned())],
+        unresolved: vec![Unresolved {
+            url: "http://nowhere.invalid".to_owned(),
+            kind: ErrorKind::Other,
+            why: "no such name".to_owned(),
+        }],
         answers: vec![Duration::from_micros(12_345)],
         relay: Some(Ok(())),
         meeting: Some(Meeting {

@@ -1,7 +1,8 @@
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::super::facts::{Meeting, Sighting, Unreached};
+use super::super::facts::{Meeting, Sighting};
 use super::*;
 
 fn addr(text: &str) -> SocketAddr {
@@ -103,14 +104,17 @@ fn good_news_need_no_advice() {
 fn a_failure_is_no_verdict_on_nats() {
     let mut facts = facts("");
     facts.failure = Some("cannot reach the server".to_owned());
-    facts.unresolved = vec![("http://nowhere.invalid".to_owned(), "no such name".to_owned())];
+    facts.unresolved = vec![Unresolved {
+        url: "http://nowhere.invalid".to_owned(),
+        kind: ErrorKind::Other,
+        why: "no such name".to_owned(),
+    }];
     facts.relay = Some(Err("no data comes through the relay: timed out".to_owned()));
     facts.answers.clear();
     for endpoint in &mut facts.endpoints {
         endpoint.sightings.clear();
     }
-    let forbidden = Unreached { why: "permission denied".to_owned(), is_forbidden: true };
-    facts.endpoints[0].connects = Err(forbidden);
+    facts.endpoints[0].connects = Err(ErrorKind::PermissionDenied);
     facts.endpoints[1].failure = Some("refused by the server".to_owned());
     let text = text(&facts);
     let lines = lines(&text);
