@@ -126,6 +126,8 @@ pub struct CheckArgs {
     /// The server: http://HOST:PORT/PATH or https://..., where port and path can be missing
     pub url: ServerUrl,
     /// Another server, or another port of it, to find out how a NAT maps; can be repeated
+    ///
+    /// Headers are sent to it only if its scheme and its host are those of URL.
     #[arg(long, value_name = "URL")]
     pub also: Vec<ServerUrl>,
     /// Print one JSON object, for programs
@@ -134,7 +136,7 @@ pub struct CheckArgs {
     /// Give up after this long (default: 10s)
     #[arg(long, value_name = "DURATION", default_value = "10s", hide_default_value = true)]
     pub timeout: Span,
-    /// How to get past the server's door; the same for all servers.
+    /// How to get past the server's door.
     #[command(flatten)]
     pub access: Access,
 }

@@ -4,6 +4,7 @@ mod common;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::mpsc::channel;
 use std::thread;
 
 use common::{Finished, Program, Rdv, Server, run};
@@ -194,6 +195,39 @@ fn a_second_server_that_is_none_changes_nothing() {
     let error = |at: usize| object["endpoints"][at]["error"].as_str().unwrap_or_default();
     assert!(error(1).starts_with("refused by the server status=404"), "{object:#}");
     assert_eq!((error(0), error(2)), ("", "connection refused"), "{object:#}");
+}
+
+#[test]
+fn headers_are_for_one_host() {
+    let server = Server::start(&[]);
+    let mut heads = Vec::new();
+    for host in ["127.0.0.1", "localhost"] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let also = format!("http://{host}:{}", listener.local_addr().unwrap().port());
+        let (sender, receiver) = channel();
+        // Ends with the process.
+        thread::spawn(move || {
+            for conn in listener.incoming() {
+                head(&mut conn.unwrap()).map(|head| sender.send(head));
+            }
+        });
+        let end = run(&["check", "-H", "X-Secret: 7f3a9c", "--also", &also, &server.url]);
+        assert_eq!(end.status, Some(0), "{:#?}", end.log);
+        heads.push(receiver.recv_timeout(common::PATIENCE).expect("the other server is asked"));
+    }
+    assert!(heads[0].contains("7f3a9c"), "the same host gets it: {}", heads[0]);
+    assert!(!heads[1].contains("7f3a9c"), "another host gets it: {}", heads[1]);
+}
+
+#[test]
+fn a_second_server_that_is_silent_takes_nothing_from_the_first() {
+    let server = Server::start(&[]);
+    let silent = impostor(None);
+    let end = run(&["check", "--json", "--timeout", "3s", "--also", &silent, &server.url]);
+    assert_eq!(end.status, Some(0), "{:#?}", end.log);
+    let object = object(&end);
+    let error = object["endpoints"][1]["error"].as_str().unwrap_or_default();
+    assert!(error.starts_with("the server does not answer in time"), "{object:#}");
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub(super) fn gather(args: &CheckArgs, headers: Headers, tls: Option<Arc<ClientC
     config.headers = headers;
     let mut client = Client::new(config);
     client.tls = tls;
-    let check = Check { client, deadline: Instant::now() + args.timeout.0 };
+    let check = Check { client, url: args.url.clone(), deadline: Instant::now() + args.timeout.0 };
     let exit = match check.look(args, &mut facts) {
         Ok(()) => Exit::Done,
         Err(fault) => {
@@ -42,6 +42,7 @@ pub(super) fn gather(args: &CheckArgs, headers: Headers, tls: Option<Arc<ClientC
 
 struct Check {
     client: Client,
+    url: ServerUrl,
     deadline: Instant,
 }
 
@@ -63,34 +64,32 @@ impl Check {
         let reached = self.reach(&urls, facts);
         let main = self.main(&reached, facts)?;
 
-        // On the same two ports to all of them, and all at once: so it is one mapping that is looked at, or many.
-        let ports = [bind()?, bind()?];
-        let mut pairs = Vec::new();
-        for at in 0..facts.endpoints.len() {
-            let Endpoint { addr, connects: Ok(_), .. } = facts.endpoints[at] else { continue };
-            match self.pair(&ports, urls[reached[at]], addr, AddrSpaces::NONE) {
-                Ok(pair) => {
-                    note(&mut facts.endpoints[at], &ports, &pair);
-                    facts.answers.extend(pair.answer().filter(|_| at == main));
-                    pairs.push((at, pair));
-                }
-                Err(fault) if at == main => return Err(fault),
-                Err(fault) => facts.endpoints[at].failure = Some(fault.text),
-            }
-        }
-        let of_main = pairs.into_iter().find(|(at, _)| *at == main).map(|(_, pair)| pair);
-        let relayed = of_main.map_or(Ok(()), |pair| self.relay(pair));
-        facts.relay = Some(relayed.as_ref().map_err(|fault| fault.text.clone()).copied());
-        relayed?;
-
         let (url, addr) = (urls[reached[main]], facts.endpoints[main].addr);
+        let ports = [bind()?, bind()?];
+        let first = self.pair(&ports, url, addr, AddrSpaces::NONE)?;
+        note(&mut facts.endpoints[main], &ports, &first);
+        facts.answers.extend(first.answer());
         for _ in 1..ROUNDS {
             let ports = [bind()?, bind()?];
             let pair = self.pair(&ports, url, addr, AddrSpaces::NONE)?;
             note(&mut facts.endpoints[main], &ports, &pair);
             facts.answers.extend(pair.answer());
+            let relayed = self.relay(pair);
+            facts.relay = Some(relayed.as_ref().map_err(|fault| fault.text.clone()).copied());
+            relayed?;
         }
-        self.meet(url, main, facts)
+        self.meet(url, main, facts)?;
+
+        // On the ports of the first pair, which is still there: so it is one mapping that is looked at, or many. Last,
+        // since whoever does not answer takes all the time that is left.
+        for at in (0..facts.endpoints.len()).filter(|at| *at != main) {
+            let Endpoint { addr, connects: Ok(_), .. } = facts.endpoints[at] else { continue };
+            match self.pair(&ports, urls[reached[at]], addr, AddrSpaces::NONE) {
+                Ok(pair) => note(&mut facts.endpoints[at], &ports, &pair),
+                Err(fault) => facts.endpoints[at].failure = Some(fault.text),
+            }
+        }
+        Ok(())
     }
 
     /// Connects to every address of the servers, some of them at once. Returns for each the index of its URL.
@@ -187,6 +186,10 @@ impl Check {
         spaces: AddrSpaces,
     ) -> Result<Pair, Fault> {
         let mut client = self.client.clone();
+        if url.host() != self.url.host() || url.is_https() != self.url.is_https() {
+            // They may be secrets between us and the one server.
+            client.config.headers = Headers::default();
+        }
         client.config.spaces = spaces;
         client.config.picker =
             Arc::new(WaitConstant(if spaces.is_empty() { Duration::ZERO } else { MEETING }));
