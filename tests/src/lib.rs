@@ -8,6 +8,8 @@ pub mod cut;
 pub mod fake;
 pub mod fixture;
 pub mod ground;
+#[cfg(target_os = "linux")]
+pub mod lab;
 pub mod raw;
 pub mod script;
 pub mod server;

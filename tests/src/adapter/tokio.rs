@@ -1,4 +1,5 @@
-//! rdv-tokio, under either flavour of the runtime. One runtime of each for the whole process.
+//! rdv-tokio, under either flavour of the runtime. One runtime of each for the whole process, and for those who ask
+//! one for each attempt.
 
 use std::future::{pending, poll_fn};
 use std::io;
@@ -25,10 +26,32 @@ pub enum Tokio {
     MultiThread,
     /// All of it on one thread.
     CurrentThread,
+    /// On a runtime of its own for each attempt and each server, whose threads are in the network namespace of whoever
+    /// begins it.
+    Apart,
+}
+
+/// A runtime that goes on while somebody has a use for it.
+#[derive(Clone, Debug)]
+struct Engine {
+    handle: Handle,
+    _own: Option<Arc<Own>>,
+}
+
+/// A runtime that may be dropped anywhere, on a thread of its own too.
+#[derive(Debug)]
+struct Own(Option<Runtime>);
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl Tokio {
-    fn runtime(self) -> &'static Handle {
+    fn engine(self) -> Engine {
         static MULTI_THREAD: LazyLock<Runtime> = LazyLock::new(|| {
             Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("tokio: no runtime")
         });
@@ -39,8 +62,13 @@ impl Tokio {
             handle
         });
         match self {
-            Tokio::MultiThread => MULTI_THREAD.handle(),
-            Tokio::CurrentThread => &CURRENT_THREAD,
+            Tokio::MultiThread => Engine { handle: MULTI_THREAD.handle().clone(), _own: None },
+            Tokio::CurrentThread => Engine { handle: CURRENT_THREAD.clone(), _own: None },
+            Tokio::Apart => {
+                let mut builder = Builder::new_multi_thread();
+                let runtime = builder.worker_threads(1).enable_all().build().expect("tokio: no runtime");
+                Engine { handle: runtime.handle().clone(), _own: Some(Arc::new(Own(Some(runtime)))) }
+            }
         }
     }
 }
@@ -50,19 +78,20 @@ impl Adapter for Tokio {
         match self {
             Tokio::MultiThread => "tokio",
             Tokio::CurrentThread => "tokio (current_thread)",
+            Tokio::Apart => "tokio (apart)",
         }
     }
 
     fn connect(&self, order: Order, end: Sender<Outcome>) -> Box<dyn Fn() + Send> {
-        let (adapter, cancel) = (*self, Arc::new(Notify::new()));
-        let cancelled = cancel.clone();
-        adapter.runtime().spawn(async move {
+        let (name, engine, cancel) = (self.name(), self.engine(), Arc::new(Notify::new()));
+        let (cancelled, handle) = (cancel.clone(), engine.handle.clone());
+        handle.spawn(async move {
             let mut client = Client::new(order.config);
             client.tls = order.tls;
             // Whichever does not win is dropped by the end of the statement.
             let outcome = tokio::select! {
                 result = client.connect(order.role, &order.url, &order.token) => {
-                    result.map(|conn| test_conn(adapter, conn)).map_err(failure)
+                    result.map(|conn| test_conn(name, engine, conn)).map_err(failure)
                 }
                 () = cancelled.notified() => Err(Failure::cancelled()),
             };
@@ -81,23 +110,29 @@ impl Adapter for Tokio {
         let mut config = ServerConfig::default();
         config.lobby = lobby;
         config.tls = tls;
-        let listeners = self.runtime().block_on(Server::bind(listen)).expect("tokio: cannot listen");
+        let engine = self.engine();
+        let listeners = engine.handle.block_on(Server::bind(listen)).expect("tokio: cannot listen");
         let addrs = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
         let (stop, (end, ended)) = (Arc::new(Notify::new()), channel());
         let stopped = stop.clone();
-        self.runtime().spawn(async move {
+        engine.handle.spawn(async move {
             let served = Server::new(config).serve_all(listeners, stopped.notified()).await;
             // Nobody listens if the test has failed meanwhile.
             let _ = end.send(served);
         });
-        Serving { addrs, stop: Stop::new(move || stop.notify_one()), ended, front: None }
+        let stop = Stop::new(move || {
+            // As long as it can be stopped, its runtime goes on.
+            let _engine = &engine;
+            stop.notify_one();
+        });
+        Serving { addrs, stop, ended, front: None }
     }
 }
 
-fn test_conn(adapter: Tokio, conn: Conn) -> TestConn {
+fn test_conn(name: &str, engine: Engine, conn: Conn) -> TestConn {
     let (is_relay, meta, report) = (conn.is_relay(), conn.meta().clone(), conn.report().clone());
-    let (name, peer_addr) = (adapter.name(), conn.peer_addr());
-    TestConn::new(name, peer_addr, is_relay, meta, report, Arc::new(TokioIo(adapter, Mutex::new(conn))))
+    let peer_addr = conn.peer_addr();
+    TestConn::new(name, peer_addr, is_relay, meta, report, Arc::new(TokioIo(engine, Mutex::new(conn))))
 }
 
 fn failure(err: Error) -> Failure {
@@ -111,14 +146,14 @@ fn failure(err: Error) -> Failure {
 
 /// The lock is held while polling only, as in `tokio::io::split`.
 #[derive(Debug)]
-struct TokioIo(Tokio, Mutex<Conn>);
+struct TokioIo(Engine, Mutex<Conn>);
 
 impl TokioIo {
     fn block_on<T>(
         &self,
         mut poll: impl FnMut(Pin<&mut Conn>, &mut Context<'_>) -> Poll<io::Result<T>>,
     ) -> io::Result<T> {
-        self.0.runtime().block_on(poll_fn(|cx| {
+        self.0.handle.block_on(poll_fn(|cx| {
             let mut conn = self.1.lock().unwrap_or_else(PoisonError::into_inner);
             poll(Pin::new(&mut conn), cx)
         }))

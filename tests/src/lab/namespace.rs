@@ -1,0 +1,100 @@
+//! Network namespaces, and what runs in them.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsRawFd;
+use std::panic::resume_unwind;
+use std::process::{self, Command, Stdio};
+use std::thread;
+
+use nix::sched::{CloneFlags, setns, unshare};
+
+/// A network namespace. It is gone once nothing refers to it: this, a thread, a socket or a process.
+#[derive(Debug)]
+pub struct Namespace {
+    file: File,
+}
+
+/// What this machine lacks for a laboratory, in words.
+pub fn missing() -> Option<String> {
+    if let Err(err) = Namespace::new() {
+        return Some(format!("no network namespaces without root ({err})"));
+    }
+    let lacks = |program: &&str| Command::new(program).arg("-V").stdout(Stdio::null()).status().is_err();
+    ["ip", "nft"].into_iter().find(lacks).map(|program| format!("there is no `{program}` on this machine"))
+}
+
+impl Namespace {
+    /// A new one.
+    ///
+    /// # Errors
+    /// The system's: only root may have one.
+    pub fn new() -> io::Result<Self> {
+        // On a thread of its own, for the one that makes a namespace is in it from then on.
+        let made = thread::spawn(|| {
+            unshare(CloneFlags::CLONE_NEWNET)?;
+            File::open("/proc/thread-self/ns/net")
+        });
+        let file = made.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+        Ok(Self { file })
+    }
+
+    /// Does something on a thread in this namespace. The sockets that it opens are in here, and so are the threads
+    /// and processes that it begins.
+    ///
+    /// # Panics
+    /// If `act` does.
+    pub fn enter<T: Send>(&self, act: impl FnOnce() -> T + Send) -> T {
+        let act = || {
+            setns(&self.file, CloneFlags::CLONE_NEWNET).expect("whoever may make a namespace may enter it");
+            act()
+        };
+        thread::scope(|scope| scope.spawn(act).join().unwrap_or_else(|panic| resume_unwind(panic)))
+    }
+
+    /// By which `ip` finds it.
+    pub fn path(&self) -> String {
+        format!("/proc/{}/fd/{}", process::id(), self.file.as_raw_fd())
+    }
+
+    /// Has `ip` carry out these commands, one in each line.
+    ///
+    /// # Panics
+    /// If one of them fails.
+    pub fn ip(&self, commands: &str) {
+        self.run("ip", &["-batch", "-"], commands);
+    }
+
+    /// Has `nft` set these rules.
+    ///
+    /// # Panics
+    /// If it refuses them.
+    pub fn nft(&self, rules: &str) {
+        self.run("nft", &["-f", "-"], rules);
+    }
+
+    /// Sets a kernel parameter below `/proc/sys/net`, unless this kernel does without what it is about.
+    ///
+    /// # Panics
+    /// If the kernel refuses the value.
+    pub fn set(&self, parameter: &str, value: &str) {
+        self.enter(|| match std::fs::write(format!("/proc/sys/net/{parameter}"), value) {
+            Err(err) if err.kind() != io::ErrorKind::NotFound => panic!("cannot set {parameter}: {err}"),
+            _ => {}
+        });
+    }
+
+    fn run(&self, program: &str, args: &[&str], input: &str) {
+        let output = self.enter(|| {
+            let mut command = Command::new(program);
+            command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            let mut child = command.spawn()?;
+            // Its end tells the program that this is all.
+            child.stdin.take().expect("stdin is piped").write_all(input.as_bytes())?;
+            child.wait_with_output()
+        });
+        let output = output.unwrap_or_else(|err| panic!("{program}: {err}"));
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{program} refuses:\n{input}\n{complaint}");
+    }
+}

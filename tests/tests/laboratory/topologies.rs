@@ -1,0 +1,162 @@
+//! The topologies, and what is the best that can come of each.
+
+use std::time::Duration;
+
+use rdv_core::Route;
+use rdv_tests::adapter::{Adapter, Blocking, Smol, Tokio};
+use rdv_tests::lab::Families::{self, Both, V6};
+use rdv_tests::lab::Unexpected::{Dropped, Reset};
+use rdv_tests::lab::{Delay, Lan, Nat, Side};
+
+/// Where the peers are, and what ought to come of it.
+#[derive(Debug)]
+pub(crate) struct Topology {
+    pub(crate) name: &'static str,
+    /// The dialer's and the accepter's.
+    pub(crate) sides: [Side; 2],
+    /// How many gateways both peers have in common.
+    pub(crate) shared: usize,
+    /// A network of the two peers alone, besides all others.
+    pub(crate) cable: Option<Lan>,
+    pub(crate) server: &'static dyn Adapter,
+    /// The dialer's and the accepter's.
+    pub(crate) adapters: [&'static dyn Adapter; 2],
+    /// By a perfect program.
+    pub(crate) ideal: Route,
+    /// Why rdv does not reach it.
+    pub(crate) known: Option<&'static str>,
+}
+
+/// All of them. The adapters take turns, until each has been with each.
+pub(crate) fn topologies() -> Vec<Topology> {
+    let mut all = Vec::new();
+    for group in [plain(), symmetric(), carriers(), at_home(), families(), far()] {
+        all.extend(group);
+    }
+    for (i, topology) in all.iter_mut().enumerate() {
+        topology.server = [BLOCKING, TOKIO][i % 2];
+        topology.adapters = [ADAPTERS[i % 3], ADAPTERS[i / 3 % 3]];
+    }
+    all
+}
+
+/// NATs that map by the port alone, as most homes' do.
+fn plain() -> Vec<Topology> {
+    let home = || Side::behind(&[Nat::HOME]);
+    let behind = |nat: Nat| Side::behind(&[nat]);
+    vec![
+        direct("both on the internet", internet(), internet()),
+        direct("home, internet", home(), internet()),
+        direct("internet, home", internet(), home()),
+        direct("home, home", home(), home()),
+        direct("home, home that resets", home(), behind(Nat::RESETTING)),
+        direct("home that resets, internet", behind(Nat::RESETTING), internet()),
+        direct("internet, home that resets", internet(), behind(Nat::RESETTING)),
+        direct("full cone, full cone", behind(Nat::FULL_CONE), behind(Nat::FULL_CONE)),
+        direct("full cone, home", behind(Nat::FULL_CONE), home()),
+        direct(
+            "address-restricted, address-restricted",
+            behind(Nat::ADDRESS_RESTRICTED),
+            behind(Nat::ADDRESS_RESTRICTED),
+        ),
+    ]
+}
+
+fn symmetric() -> Vec<Topology> {
+    let symmetric = || Side::behind(&[Nat::SYMMETRIC]);
+    let home = || Side::behind(&[Nat::HOME]);
+    vec![
+        direct("symmetric, internet", symmetric(), internet()),
+        direct("internet, symmetric", internet(), symmetric()),
+        direct("symmetric, full cone", symmetric(), Side::behind(&[Nat::FULL_CONE])),
+        direct("address-restricted, symmetric", Side::behind(&[Nat::ADDRESS_RESTRICTED]), symmetric()),
+        relay("symmetric, home", symmetric(), home()),
+        relay("home, symmetric", home(), symmetric()),
+        relay("symmetric, symmetric", symmetric(), symmetric()),
+    ]
+}
+
+/// NATs behind NATs.
+fn carriers() -> Vec<Topology> {
+    let home = || Side::behind(&[Nat::HOME]);
+    let carried = || Side::behind(&[Nat::HOME, Nat::HOME]);
+    let hairpinning = || Side::behind(&[Nat::HAIRPINNING, Nat::HOME]);
+    vec![
+        direct("carrier and home, home", carried(), home()),
+        direct("carrier and home, carrier and home", carried(), carried()),
+        relay("symmetric carrier and home, home", Side::behind(&[Nat::SYMMETRIC, Nat::HOME]), home()),
+        Topology {
+            shared: 1,
+            ..direct("two homes of a carrier that hairpins", hairpinning(), hairpinning())
+        },
+        Topology { shared: 1, ..relay("two homes of a carrier that does not", carried(), carried()) },
+        Topology { shared: 2, ..direct("one home of a carrier", carried(), carried()) },
+    ]
+}
+
+/// Addresses of LANs.
+fn at_home() -> Vec<Topology> {
+    let home = || Side::behind(&[Nat::HOME]);
+    let symmetric = || Side::behind(&[Nat::SYMMETRIC]);
+    let firewalled = || home().firewalled(Dropped);
+    let cable = || Some(Lan::new("10.9.8", ""));
+    vec![
+        Topology { shared: 1, ..direct("one LAN", home(), home()) },
+        Topology { shared: 1, ..direct("one LAN, symmetric", symmetric(), symmetric()) },
+        Topology { shared: 1, ..direct("one LAN, host firewalls", firewalled(), firewalled()) },
+        Topology { cable: cable(), ..direct("a second LAN, no default route", symmetric(), symmetric()) },
+        direct("two LANs, same subnet", home().numbered(1, 21), home().numbered(1, 22)),
+        direct("two LANs, same address", home().numbered(1, 21), home().numbered(1, 21)),
+        direct("host firewall, home", internet().firewalled(Dropped), home()),
+        direct("host firewall that resets, internet", internet().firewalled(Reset), internet()),
+    ]
+}
+
+/// IPv6, with and without IPv4.
+fn families() -> Vec<Topology> {
+    let on = |families: Families, nat: Nat| Side::behind(&[nat]).with(families);
+    vec![
+        direct("IPv6 alone, internet", internet().with(V6), internet().with(V6)),
+        direct("IPv6 alone, firewalls", on(V6, Nat::HOME), on(V6, Nat::HOME)),
+        direct("IPv6 alone, a firewall that resets", on(V6, Nat::RESETTING), on(V6, Nat::HOME)),
+        direct("both families, symmetric", on(Both, Nat::SYMMETRIC), on(Both, Nat::SYMMETRIC)),
+        direct("both families, IPv6 alone", on(Both, Nat::HOME), on(V6, Nat::HOME)),
+        direct("IPv4 alone, both families", on(Families::V4, Nat::HOME), on(Both, Nat::HOME)),
+        relay("IPv4 alone, IPv6 alone", internet(), internet().with(V6)),
+    ]
+}
+
+/// Wires that take their time.
+fn far() -> Vec<Topology> {
+    let home = |millis| Side::behind(&[Nat::HOME]).afar(Delay::of_millis(millis));
+    let resetting = |millis| Side::behind(&[Nat::RESETTING]).afar(Delay::of_millis(millis));
+    let v6 = |millis| resetting(millis).with(V6);
+    let poor = Delay { base: Duration::from_millis(20), jitter: Duration::from_millis(20), lost: 10 };
+    let poor = || Side::behind(&[Nat::HOME]).afar(poor);
+    vec![
+        direct("50 ms apart: home, home", home(25), home(25)),
+        direct("50 ms apart: home, home that resets", home(25), resetting(25)),
+        direct("50 ms apart: both reset", resetting(25), resetting(25)),
+        direct("50 ms apart: both reset, unequally far", resetting(5), resetting(45)),
+        direct("50 ms apart: both reset, IPv6 alone", v6(25), v6(25)),
+        direct("poor wires: home, home", poor(), poor()),
+    ]
+}
+
+fn internet() -> Side {
+    Side::behind(&[])
+}
+
+fn direct(name: &'static str, dialer: Side, accepter: Side) -> Topology {
+    Topology { ideal: Route::Direct, ..relay(name, dialer, accepter) }
+}
+
+fn relay(name: &'static str, dialer: Side, accepter: Side) -> Topology {
+    let sides = [dialer, accepter];
+    let (server, adapters) = (BLOCKING, [BLOCKING; 2]);
+    Topology { name, sides, shared: 0, cable: None, server, adapters, ideal: Route::Relay, known: None }
+}
+
+const BLOCKING: &dyn Adapter = &Blocking;
+const TOKIO: &dyn Adapter = &Tokio::Apart;
+const ADAPTERS: [&dyn Adapter; 3] = [BLOCKING, TOKIO, &Smol];
