@@ -1,7 +1,11 @@
 //! Machines, and the networks that they are on.
 
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
 use super::namespace::Namespace;
 use super::wire::{Delay, Wire, tap};
+use crate::SOON;
 
 /// A machine: a host or a router.
 #[derive(Debug)]
@@ -75,6 +79,25 @@ impl Node {
         self.namespace.ip(&format!("link set wan up\n{addrs}{routes}"));
     }
 
+    /// Returns once there is a way to another machine, which has this address: links take a moment to come up, and
+    /// neighbours to find each other.
+    ///
+    /// # Panics
+    /// If there is none before long.
+    pub fn await_path(&self, other: &Node, addr: &str) {
+        let ip: IpAddr = addr.parse().expect("an IP address");
+        let bind = || TcpListener::bind(SocketAddr::new(ip, 0));
+        let listener = other.namespace.enter(bind).unwrap_or_else(|err| panic!("nobody has {addr}: {err}"));
+        let target = listener.local_addr().expect("it is bound");
+        let started = Instant::now();
+        let connect = || TcpStream::connect_timeout(&target, Duration::from_millis(250));
+        self.namespace.enter(|| {
+            while let Err(err) = connect() {
+                assert!(started.elapsed() < SOON, "no way to {addr}: {err}");
+            }
+        });
+    }
+
     /// Connects two machines by a cable apart from all other networks, which is nobody's default route.
     ///
     /// # Panics
@@ -85,6 +108,8 @@ impl Node {
         for (node, last) in [(self, 1), (other, 2)] {
             node.namespace.ip(&format!("link set side up\n{}", lan.addrs("side", last)));
         }
+        let addr = if lan.v4.is_empty() { lan.v6(2) } else { lan.v4(2) };
+        self.await_path(other, &addr);
     }
 }
 

@@ -104,6 +104,7 @@ impl Network {
             if let Some(unexpected) = side.firewall {
                 unexpected.install(&host);
             }
+            host.await_path(&server, &server_addr(&routers[0].1, side.families));
             host
         });
         Self { server, peers, routers }
@@ -111,11 +112,20 @@ impl Network {
 
     /// The server's URL for a host with these families.
     pub fn url(&self, families: Families) -> String {
-        let lan = &self.routers[0].1;
-        match families {
-            Families::V4 | Families::Both => format!("http://{}:{PORT}", lan.v4(SERVER)),
-            Families::V6 => format!("http://[{}]:{PORT}", lan.v6(SERVER)),
+        let addr = server_addr(&self.routers[0].1, families);
+        if families == Families::V6 {
+            format!("http://[{addr}]:{PORT}")
+        } else {
+            format!("http://{addr}:{PORT}")
         }
+    }
+}
+
+/// Where the server is, for a host with these families.
+fn server_addr(internet: &Lan, families: Families) -> String {
+    match families {
+        Families::V4 | Families::Both => internet.v4(SERVER),
+        Families::V6 => internet.v6(SERVER),
     }
 }
 
