@@ -42,6 +42,10 @@ pub enum Unexpected {
     Dropped,
     /// An RST.
     Reset,
+    /// An ICMP error, as many Linux distributions have it for their hosts.
+    Prohibited,
+    /// An RST too, but from the gateway's own TCP, for there is no firewall. Of a host, whatever its TCP answers.
+    Answered,
 }
 
 impl Nat {
@@ -54,6 +58,8 @@ impl Nat {
     };
     /// The same, but a SYN that is not expected hears an RST.
     pub const RESETTING: Nat = Nat { unexpected: Unexpected::Reset, ..Nat::HOME };
+    /// The same without a firewall, as Linux masquerades if nothing else is said.
+    pub const BARE: Nat = Nat { unexpected: Unexpected::Answered, ..Nat::HOME };
     /// A new port for each connection.
     pub const SYMMETRIC: Nat = Nat { mapping: Mapping::Random, ..Nat::HOME };
     /// Who may answer need only have the address.
@@ -68,6 +74,10 @@ impl Nat {
     /// # Panics
     /// If nftables refuses.
     pub fn install(&self, router: &Node, external: &str) {
+        router.namespace.nft(&self.rules(external));
+    }
+
+    pub(super) fn rules(&self, external: &str) -> String {
         let random = if self.mapping == Mapping::Random { " random,fully-random" } else { "" };
         let inbound = match self.filtering {
             Filtering::Independent => "iifname wan dnat to tcp dport map @owner",
@@ -83,7 +93,7 @@ impl Nat {
             Default::default()
         };
         let unexpected = self.unexpected.verdict();
-        router.namespace.nft(&format!(
+        format!(
             "table ip nat {{
                 # Of each external port: whose it is, and to whom it has sent.
                 map owner {{ type inet_service : ipv4_addr; flags dynamic,timeout; timeout 60s; size 9999; }}
@@ -103,22 +113,19 @@ impl Nat {
                     oifname wan masquerade{random}
                     {turned_source}
                 }}
+            }}
+            table inet firewall {{
                 chain gateway {{
                     type filter hook input priority filter
                     ip daddr {external} ct state new,invalid {unexpected}
                 }}
                 chain through {{
                     type filter hook forward priority filter
-                    ct state invalid drop
-                }}
-            }}
-            table ip6 firewall {{
-                chain through {{
-                    type filter hook forward priority filter
-                    iifname wan ct state new,invalid {unexpected}
+                    meta nfproto ipv4 ct state invalid drop
+                    meta nfproto ipv6 iifname wan ct state new,invalid {unexpected}
                 }}
             }}"
-        ));
+        )
     }
 }
 
@@ -143,6 +150,8 @@ impl Unexpected {
         match self {
             Unexpected::Dropped => "meta l4proto tcp drop",
             Unexpected::Reset => "meta l4proto tcp reject with tcp reset",
+            Unexpected::Prohibited => "meta l4proto tcp reject with icmpx admin-prohibited",
+            Unexpected::Answered => "accept",
         }
     }
 }

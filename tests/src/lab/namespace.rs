@@ -9,6 +9,9 @@ use std::thread;
 
 use nix::sched::{CloneFlags, setns, unshare};
 
+use super::gateway::{Mapping, Nat};
+use super::wire::open_tap;
+
 /// A network namespace. It is gone once nothing refers to it: this, a thread, a socket or a process.
 #[derive(Debug)]
 pub struct Namespace {
@@ -17,11 +20,18 @@ pub struct Namespace {
 
 /// What this machine lacks for a laboratory, in words.
 pub fn missing() -> Option<String> {
-    if let Err(err) = Namespace::new() {
-        return Some(format!("no network namespaces without root ({err})"));
-    }
-    let lacks = |program: &&str| Command::new(program).arg("-V").stdout(Stdio::null()).status().is_err();
-    ["ip", "nft"].into_iter().find(lacks).map(|program| format!("there is no `{program}` on this machine"))
+    let namespace = match Namespace::new() {
+        Ok(namespace) => namespace,
+        Err(err) => return Some(format!("no network namespaces without root ({err})")),
+    };
+    let device = || open_tap("tap").map_err(|err| format!("no TAP devices: {err}"));
+    let everything = Nat { mapping: Mapping::Random, hairpin: true, ..Nat::ADDRESS_RESTRICTED };
+    // These fail too if the program is there, and the kernel can't do it.
+    let probed = namespace
+        .run("ip", &["-batch", "-"], "link add lan type bridge\nlink add one type veth peer name two\n")
+        .and_then(|()| namespace.run("nft", &["-f", "-"], &everything.rules("192.0.2.1")))
+        .and_then(|()| namespace.enter(device).map(drop));
+    probed.err()
 }
 
 impl Namespace {
@@ -62,7 +72,7 @@ impl Namespace {
     /// # Panics
     /// If one of them fails.
     pub fn ip(&self, commands: &str) {
-        self.run("ip", &["-batch", "-"], commands);
+        self.run("ip", &["-batch", "-"], commands).unwrap_or_else(|why| panic!("{why}"));
     }
 
     /// Has `nft` set these rules.
@@ -70,7 +80,7 @@ impl Namespace {
     /// # Panics
     /// If it refuses them.
     pub fn nft(&self, rules: &str) {
-        self.run("nft", &["-f", "-"], rules);
+        self.run("nft", &["-f", "-"], rules).unwrap_or_else(|why| panic!("{why}"));
     }
 
     /// Sets a kernel parameter below `/proc/sys/net`, unless this kernel does without what it is about.
@@ -84,7 +94,8 @@ impl Namespace {
         });
     }
 
-    fn run(&self, program: &str, args: &[&str], input: &str) {
+    /// Runs a program in here, which reads this input. An error is what is to be said about it.
+    fn run(&self, program: &str, args: &[&str], input: &str) -> Result<(), String> {
         let output = self.enter(|| {
             let mut command = Command::new(program);
             command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -93,8 +104,12 @@ impl Namespace {
             child.stdin.take().expect("stdin is piped").write_all(input.as_bytes())?;
             child.wait_with_output()
         });
-        let output = output.unwrap_or_else(|err| panic!("{program}: {err}"));
+        let output = output.map_err(|err| format!("cannot run {program}: {err}"))?;
         let complaint = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{program} refuses:\n{input}\n{complaint}");
+        if output.status.success() {
+            Ok(())
+        } else {
+            Err(format!("{program} fails: {complaint}\nIts input:\n{input}"))
+        }
     }
 }

@@ -35,6 +35,8 @@ impl Node {
             // An address can be used at once, without asking whether somebody else has it.
             namespace.set(&format!("ipv6/conf/{config}/accept_dad"), "0");
             namespace.set(&format!("ipv6/conf/{config}/accept_ra"), "0");
+            // All that is on the internet is on one bridge here, but nobody is to make use of that.
+            namespace.set(&format!("ipv6/conf/{config}/accept_redirects"), "0");
         }
         namespace.ip("link set lo up\n");
         Self { namespace, wires: Vec::new() }
@@ -54,7 +56,8 @@ impl Node {
         // What two hosts on a LAN say to each other is none of the router's business.
         node.namespace.set("bridge/bridge-nf-call-iptables", "0");
         node.namespace.set("bridge/bridge-nf-call-ip6tables", "0");
-        node.namespace.ip("link add lan type bridge\nlink set lan up\n");
+        // A bridge without an address of its own takes that of a port, and another one when the next port comes.
+        node.namespace.ip("link add lan address 02:00:00:00:00:01 type bridge\nlink set lan up\n");
         node.namespace.ip(&lan.addrs("lan", 1));
         node
     }

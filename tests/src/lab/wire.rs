@@ -72,7 +72,8 @@ pub(super) fn tap(namespace: &Namespace, name: &str) -> File {
     namespace.enter(|| open_tap(name)).unwrap_or_else(|err| panic!("no TAP device: {err}"))
 }
 
-fn open_tap(name: &str) -> io::Result<File> {
+/// The same in the namespace of this thread.
+pub(super) fn open_tap(name: &str) -> io::Result<File> {
     let file = OpenOptions::new().read(true).write(true).open("/dev/net/tun")?;
     let mut request = libc::ifreq {
         ifr_name: [0; libc::IFNAMSIZ],

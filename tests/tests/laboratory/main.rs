@@ -6,6 +6,7 @@
 #![cfg(target_os = "linux")]
 
 mod course;
+mod nats;
 mod table;
 mod topologies;
 

@@ -29,7 +29,6 @@ impl<'a> Row<'a> {
         match known {
             _ if failed > 0 => Some(format!("{name}: {failed} of {runs} failed, see above")),
             None if missed > 0 => Some(format!("{name}: {missed} of {runs} are not {ideal}")),
-            Some(_) if missed == 0 => Some(format!("{name}: comes to its ideal now, so it is known no more")),
             _ => None,
         }
     }

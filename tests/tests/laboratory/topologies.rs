@@ -5,7 +5,7 @@ use std::time::Duration;
 use rdv_core::Route;
 use rdv_tests::adapter::{Adapter, Blocking, Smol, Tokio};
 use rdv_tests::lab::Families::{self, Both, V6};
-use rdv_tests::lab::Unexpected::{Dropped, Reset};
+use rdv_tests::lab::Unexpected::{self, Dropped, Prohibited, Reset};
 use rdv_tests::lab::{Delay, Lan, Nat, Side};
 
 /// Where the peers are, and what ought to come of it.
@@ -52,6 +52,9 @@ fn plain() -> Vec<Topology> {
         direct("home, home that resets", home(), behind(Nat::RESETTING)),
         direct("home that resets, internet", behind(Nat::RESETTING), internet()),
         direct("internet, home that resets", internet(), behind(Nat::RESETTING)),
+        direct("home that resets, home that resets", behind(Nat::RESETTING), behind(Nat::RESETTING)),
+        direct("home, home without firewall", home(), behind(Nat::BARE)),
+        direct("homes without firewall", behind(Nat::BARE), behind(Nat::BARE)),
         direct("full cone, full cone", behind(Nat::FULL_CONE), behind(Nat::FULL_CONE)),
         direct("full cone, home", behind(Nat::FULL_CONE), home()),
         direct(
@@ -98,12 +101,20 @@ fn carriers() -> Vec<Topology> {
 fn at_home() -> Vec<Topology> {
     let home = || Side::behind(&[Nat::HOME]);
     let symmetric = || Side::behind(&[Nat::SYMMETRIC]);
-    let firewalled = || home().firewalled(Dropped);
+    let firewalled = |unexpected: Unexpected| home().firewalled(unexpected);
     let cable = || Some(Lan::new("10.9.8", ""));
     vec![
         Topology { shared: 1, ..direct("one LAN", home(), home()) },
         Topology { shared: 1, ..direct("one LAN, symmetric", symmetric(), symmetric()) },
-        Topology { shared: 1, ..direct("one LAN, host firewalls", firewalled(), firewalled()) },
+        Topology { shared: 1, ..direct("one LAN, host firewalls", firewalled(Dropped), firewalled(Dropped)) },
+        Topology {
+            shared: 1,
+            ..direct("one LAN, host firewalls that prohibit", firewalled(Prohibited), firewalled(Prohibited))
+        },
+        Topology {
+            shared: 1,
+            ..direct("one LAN, host firewalls that reset", firewalled(Reset), firewalled(Reset))
+        },
         Topology { cable: cable(), ..direct("a second LAN, no default route", symmetric(), symmetric()) },
         direct("two LANs, same subnet", home().numbered(1, 21), home().numbered(1, 22)),
         direct("two LANs, same address", home().numbered(1, 21), home().numbered(1, 21)),
@@ -130,6 +141,7 @@ fn families() -> Vec<Topology> {
 fn far() -> Vec<Topology> {
     let home = |millis| Side::behind(&[Nat::HOME]).afar(Delay::of_millis(millis));
     let resetting = |millis| Side::behind(&[Nat::RESETTING]).afar(Delay::of_millis(millis));
+    let bare = |millis| Side::behind(&[Nat::BARE]).afar(Delay::of_millis(millis));
     let v6 = |millis| resetting(millis).with(V6);
     let poor = Delay { base: Duration::from_millis(20), jitter: Duration::from_millis(20), lost: 10 };
     let poor = || Side::behind(&[Nat::HOME]).afar(poor);
@@ -138,6 +150,8 @@ fn far() -> Vec<Topology> {
         direct("50 ms apart: home, home that resets", home(25), resetting(25)),
         direct("50 ms apart: both reset", resetting(25), resetting(25)),
         direct("50 ms apart: both reset, unequally far", resetting(5), resetting(45)),
+        direct("50 ms apart: homes without firewall", bare(25), bare(25)),
+        direct("200 ms apart: both reset", resetting(100), resetting(100)),
         direct("50 ms apart: both reset, IPv6 alone", v6(25), v6(25)),
         direct("poor wires: home, home", poor(), poor()),
     ]
