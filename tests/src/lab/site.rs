@@ -30,6 +30,8 @@ pub enum Families {
     V6,
     /// Both.
     Both,
+    /// Both, but its gateway loses whatever is sent by IPv6.
+    Broken6,
 }
 
 /// An internet with a server's host and those of two peers.
@@ -124,7 +126,7 @@ impl Network {
 /// Where the server is, for a host with these families.
 fn server_addr(internet: &Lan, families: Families) -> String {
     match families {
-        Families::V4 | Families::Both => internet.v4(SERVER),
+        Families::V4 | Families::Both | Families::Broken6 => internet.v4(SERVER),
         Families::V6 => internet.v6(SERVER),
     }
 }
@@ -150,6 +152,11 @@ fn gateway(
     let last = SERVER + number;
     router.join(above, above_lan, last, side.delay.filter(|_| parent == 0));
     nat.install(&router, &above_lan.v4(last));
+    if side.families == Families::Broken6 {
+        router
+            .namespace
+            .nft("table ip6 hole { chain all { type filter hook forward priority filter; policy drop; }; }");
+    }
     if !lan.v6.is_empty() {
         above.namespace.ip(&format!("route add {}::/64 via {}\n", lan.v6, above_lan.v6(last)));
     }
@@ -162,7 +169,7 @@ impl Lan {
         match families {
             Families::V4 => Lan::new(&self.v4, ""),
             Families::V6 => Lan::new("", &self.v6),
-            Families::Both => self.clone(),
+            Families::Both | Families::Broken6 => self.clone(),
         }
     }
 }

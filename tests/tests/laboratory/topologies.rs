@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rdv_core::Route;
 use rdv_tests::adapter::{Adapter, Blocking, Smol, Tokio};
-use rdv_tests::lab::Families::{self, Both, V6};
+use rdv_tests::lab::Families::{self, Both, Broken6, V6};
 use rdv_tests::lab::Unexpected::{self, Dropped, Prohibited, Reset};
 use rdv_tests::lab::{Delay, Lan, Nat, Side};
 
@@ -30,7 +30,7 @@ pub(crate) struct Topology {
 /// All of them. The adapters take turns, until each has been with each.
 pub(crate) fn topologies() -> Vec<Topology> {
     let mut all = Vec::new();
-    for group in [plain(), symmetric(), carriers(), at_home(), families(), far()] {
+    for group in [plain(), symmetric(), carriers(), at_home(), families(), far(), near()] {
         all.extend(group);
     }
     for (i, topology) in all.iter_mut().enumerate() {
@@ -52,9 +52,7 @@ fn plain() -> Vec<Topology> {
         direct("home, home that resets", home(), behind(Nat::RESETTING)),
         direct("home that resets, internet", behind(Nat::RESETTING), internet()),
         direct("internet, home that resets", internet(), behind(Nat::RESETTING)),
-        direct("home that resets, home that resets", behind(Nat::RESETTING), behind(Nat::RESETTING)),
         direct("home, home without firewall", home(), behind(Nat::BARE)),
-        direct("homes without firewall", behind(Nat::BARE), behind(Nat::BARE)),
         direct("full cone, full cone", behind(Nat::FULL_CONE), behind(Nat::FULL_CONE)),
         direct("full cone, home", behind(Nat::FULL_CONE), home()),
         direct(
@@ -111,15 +109,27 @@ fn at_home() -> Vec<Topology> {
             shared: 1,
             ..direct("one LAN, host firewalls that prohibit", firewalled(Prohibited), firewalled(Prohibited))
         },
-        Topology {
-            shared: 1,
-            ..direct("one LAN, host firewalls that reset", firewalled(Reset), firewalled(Reset))
-        },
         Topology { cable: cable(), ..direct("a second LAN, no default route", symmetric(), symmetric()) },
         direct("two LANs, same subnet", home().numbered(1, 21), home().numbered(1, 22)),
         direct("two LANs, same address", home().numbered(1, 21), home().numbered(1, 21)),
         direct("host firewall, home", internet().firewalled(Dropped), home()),
         direct("host firewall that resets, internet", internet().firewalled(Reset), internet()),
+    ]
+}
+
+/// Networks with no distance at all, where an RST is back before the peer has dialled.
+fn near() -> Vec<Topology> {
+    let resetting = || Side::behind(&[Nat::RESETTING]);
+    let bare = || Side::behind(&[Nat::BARE]);
+    let firewalled = || Side::behind(&[Nat::HOME]).firewalled(Reset);
+    let known = |topology: Topology| Topology { known: Some(NEVER_CROSS), ..topology };
+    vec![
+        known(direct("next door: homes that reset", resetting(), resetting())),
+        known(direct("next door: homes without firewall", bare(), bare())),
+        known(Topology {
+            shared: 1,
+            ..direct("next door: one LAN, host firewalls that reset", firewalled(), firewalled())
+        }),
     ]
 }
 
@@ -132,6 +142,8 @@ fn families() -> Vec<Topology> {
         direct("IPv6 alone, a firewall that resets", on(V6, Nat::RESETTING), on(V6, Nat::HOME)),
         direct("both families, symmetric", on(Both, Nat::SYMMETRIC), on(Both, Nat::SYMMETRIC)),
         direct("both families, IPv6 alone", on(Both, Nat::HOME), on(V6, Nat::HOME)),
+        direct("IPv6 that is broken, both families", on(Broken6, Nat::HOME), on(Both, Nat::HOME)),
+        direct("both families, IPv6 that is broken", on(Both, Nat::HOME), on(Broken6, Nat::HOME)),
         direct("IPv4 alone, both families", on(Families::V4, Nat::HOME), on(Both, Nat::HOME)),
         relay("IPv4 alone, IPv6 alone", internet(), internet().with(V6)),
     ]
@@ -151,6 +163,8 @@ fn far() -> Vec<Topology> {
         direct("50 ms apart: both reset", resetting(25), resetting(25)),
         direct("50 ms apart: both reset, unequally far", resetting(5), resetting(45)),
         direct("50 ms apart: homes without firewall", bare(25), bare(25)),
+        direct("20 ms apart: both reset", resetting(10), resetting(10)),
+        direct("4 ms apart: both reset", resetting(2), resetting(2)),
         direct("200 ms apart: both reset", resetting(100), resetting(100)),
         direct("50 ms apart: both reset, IPv6 alone", v6(25), v6(25)),
         direct("poor wires: home, home", poor(), poor()),
@@ -170,6 +184,9 @@ fn relay(name: &'static str, dialer: Side, accepter: Side) -> Topology {
     let (server, adapters) = (BLOCKING, [BLOCKING; 2]);
     Topology { name, sides, shared: 0, cable: None, server, adapters, ideal: Route::Relay, known: None }
 }
+
+/// Two SYNs cross if neither is longer under way than the other is later. The pauses between dials are 10 to 90 ms.
+const NEVER_CROSS: &str = "SYNs seldom cross where the way is far shorter than the pauses between dials";
 
 const BLOCKING: &dyn Adapter = &Blocking;
 const TOKIO: &dyn Adapter = &Tokio::Apart;
