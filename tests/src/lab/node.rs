@@ -22,6 +22,8 @@ pub struct Lan {
     pub v4: String,
     /// What its IPv6 addresses, which go on by `::`, begin with, such as `2001:db8:1`; nothing for no IPv6.
     pub v6: String,
+    /// Whether its machines find each other by themselves. If not, all goes through the router, as on the internet.
+    pub is_one_link: bool,
 }
 
 impl Node {
@@ -35,7 +37,7 @@ impl Node {
             // An address can be used at once, without asking whether somebody else has it.
             namespace.set(&format!("ipv6/conf/{config}/accept_dad"), "0");
             namespace.set(&format!("ipv6/conf/{config}/accept_ra"), "0");
-            // All that is on the internet is on one bridge here, but nobody is to make use of that.
+            // A router may find that two of its machines are on one bridge, but they are not to make use of that.
             namespace.set(&format!("ipv6/conf/{config}/accept_redirects"), "0");
         }
         namespace.ip("link set lo up\n");
@@ -125,7 +127,13 @@ impl Default for Node {
 impl Lan {
     /// One with these, see its fields.
     pub fn new(v4: impl Into<String>, v6: impl Into<String>) -> Self {
-        Self { v4: v4.into(), v6: v6.into() }
+        Self { v4: v4.into(), v6: v6.into(), is_one_link: true }
+    }
+
+    /// The same, but all goes through the router.
+    #[must_use]
+    pub fn routed(self) -> Self {
+        Self { is_one_link: false, ..self }
     }
 
     /// The IPv4 address of the `last` machine.
@@ -139,24 +147,26 @@ impl Lan {
     }
 
     fn addrs(&self, interface: &str, last: u8) -> String {
+        let is_wide = self.is_one_link || last == 1;
         let mut commands = String::new();
         if !self.v4.is_empty() {
-            commands += &format!("addr add {}/24 dev {interface}\n", self.v4(last));
+            commands +=
+                &format!("addr add {}/{} dev {interface}\n", self.v4(last), if is_wide { 24 } else { 32 });
         }
         if !self.v6.is_empty() {
-            commands += &format!("addr add {}/64 dev {interface} nodad\n", self.v6(last));
+            let bits = if is_wide { 64 } else { 128 };
+            commands += &format!("addr add {}/{bits} dev {interface} nodad\n", self.v6(last));
         }
         commands
     }
 
     fn default_routes(&self) -> String {
-        let mut commands = String::new();
-        if !self.v4.is_empty() {
-            commands += &format!("route add default via {}\n", self.v4(1));
-        }
-        if !self.v6.is_empty() {
-            commands += &format!("route add default via {}\n", self.v6(1));
-        }
-        commands
+        let routers = [(&self.v4, self.v4(1)), (&self.v6, self.v6(1))];
+        let there = routers.into_iter().filter(|(net, _)| !net.is_empty());
+        let routes = there.map(|(_, router)| {
+            let to_router = format!("route add {router} dev wan\n");
+            format!("{}route add default via {router}\n", if self.is_one_link { "" } else { &to_router })
+        });
+        routes.collect()
     }
 }

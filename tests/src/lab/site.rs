@@ -83,7 +83,7 @@ impl Network {
     /// # Panics
     /// If it can't be built.
     pub fn new(sides: &[Side; 2], shared: usize) -> Self {
-        let lan = Lan::new("203.0.113", "2001:db8");
+        let lan = Lan::new("203.0.113", "2001:db8").routed();
         let mut routers = vec![(Node::router(&lan), lan)];
         let mut server = Node::new();
         server.join(&routers[0].0, &routers[0].1, SERVER, None);
@@ -155,7 +155,7 @@ fn gateway(
     if side.families == Families::Broken6 {
         router
             .namespace
-            .nft("table ip6 hole { chain all { type filter hook forward priority filter; policy drop; }; }");
+            .nft("table ip6 hole { chain through { type filter hook forward priority filter; meta l4proto tcp drop; }; }");
     }
     if !lan.v6.is_empty() {
         above.namespace.ip(&format!("route add {}::/64 via {}\n", lan.v6, above_lan.v6(last)));
@@ -167,8 +167,8 @@ impl Lan {
     /// The same network for a host with these families.
     fn only(&self, families: Families) -> Lan {
         match families {
-            Families::V4 => Lan::new(&self.v4, ""),
-            Families::V6 => Lan::new("", &self.v6),
+            Families::V4 => Lan { v6: String::new(), ..self.clone() },
+            Families::V6 => Lan { v4: String::new(), ..self.clone() },
             Families::Both | Families::Broken6 => self.clone(),
         }
     }

@@ -20,16 +20,18 @@ impl<'a> Row<'a> {
         Self { topology, results: Vec::new() }
     }
 
-    /// What is wrong with the outcome, if anything is.
+    /// What is wrong with the outcome, if anything is that is not known.
     pub(crate) fn fault(&self) -> Option<String> {
         let Topology { name, ideal, known, .. } = self.topology;
         let failed = self.results.iter().filter(|result| result.is_none()).count();
         let missed = self.outcomes().filter(|outcome| outcome.route != *ideal).count();
         let runs = self.results.len();
-        match known {
-            _ if failed > 0 => Some(format!("{name}: {failed} of {runs} failed, see above")),
-            None if missed > 0 => Some(format!("{name}: {missed} of {runs} are not {ideal}")),
-            _ => None,
+        if known.is_some() {
+            None
+        } else if failed > 0 {
+            Some(format!("{name}: {failed} of {runs} failed, see above"))
+        } else {
+            (missed > 0).then(|| format!("{name}: {missed} of {runs} are not {ideal}"))
         }
     }
 
