@@ -58,6 +58,8 @@ impl Nat {
     };
     /// The same, but a SYN that is not expected hears an RST.
     pub const RESETTING: Nat = Nat { unexpected: Unexpected::Reset, ..Nat::HOME };
+    /// The same, but it hears an ICMP error.
+    pub const PROHIBITING: Nat = Nat { unexpected: Unexpected::Prohibited, ..Nat::HOME };
     /// The same without a firewall, as Linux masquerades if nothing else is said.
     pub const BARE: Nat = Nat { unexpected: Unexpected::Answered, ..Nat::HOME };
     /// A new port for each connection.

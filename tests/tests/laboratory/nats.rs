@@ -17,6 +17,7 @@ fn nats_are_what_they_are_called() {
     let all = [
         Nat::HOME,
         Nat::RESETTING,
+        Nat::PROHIBITING,
         Nat::BARE,
         Nat::SYMMETRIC,
         Nat::ADDRESS_RESTRICTED,

@@ -117,6 +117,7 @@ fn at_home() -> Vec<Topology> {
 fn near() -> Vec<Topology> {
     let resetting = || Side::behind(&[Nat::RESETTING]);
     let bare = || Side::behind(&[Nat::BARE]);
+    let (home, prohibiting) = (|| Side::behind(&[Nat::HOME]), || Side::behind(&[Nat::PROHIBITING]));
     let firewalled = |unexpected: Unexpected| Side::behind(&[Nat::HOME]).firewalled(unexpected);
     let lan = |name, unexpected| direct(name, firewalled(unexpected), firewalled(unexpected));
     let known = |why, topology: Topology| Topology { known: Some(why), ..topology };
@@ -125,6 +126,16 @@ fn near() -> Vec<Topology> {
         known(NEVER_CROSS, direct("next door: homes that reset", resetting(), resetting())),
         known(NEVER_CROSS, direct("next door: homes without firewall", bare(), bare())),
         known(NEVER_CROSS, one_lan(lan("next door: one LAN, host firewalls that reset", Reset))),
+        known(STALLS, direct("next door: home, home that prohibits", home(), prohibiting())),
+        known(STALLS, direct("next door: home that prohibits, home", prohibiting(), home())),
+        known(
+            STALLS,
+            direct(
+                "next door: IPv6 alone, a firewall that prohibits",
+                home().with(V6),
+                prohibiting().with(V6),
+            ),
+        ),
         known(STALLS, one_lan(lan("next door: one LAN, host firewalls that prohibit", Prohibited))),
     ]
 }
@@ -136,6 +147,11 @@ fn families() -> Vec<Topology> {
         direct("IPv6 alone, internet", internet().with(V6), internet().with(V6)),
         direct("IPv6 alone, firewalls", on(V6, Nat::HOME), on(V6, Nat::HOME)),
         direct("IPv6 alone, a firewall that resets", on(V6, Nat::RESETTING), on(V6, Nat::HOME)),
+        direct(
+            "IPv6 alone, internet, a firewall that prohibits",
+            internet().with(V6),
+            on(V6, Nat::PROHIBITING),
+        ),
         direct("both families, symmetric", on(Both, Nat::SYMMETRIC), on(Both, Nat::SYMMETRIC)),
         direct("both families, IPv6 alone", on(Both, Nat::HOME), on(V6, Nat::HOME)),
         direct("IPv6 that is broken, both families", on(Broken6, Nat::HOME), on(Both, Nat::HOME)),
@@ -149,12 +165,18 @@ fn families() -> Vec<Topology> {
 fn far() -> Vec<Topology> {
     let home = |millis| Side::behind(&[Nat::HOME]).afar(Delay::of_millis(millis));
     let resetting = |millis| Side::behind(&[Nat::RESETTING]).afar(Delay::of_millis(millis));
+    let prohibiting = |millis| Side::behind(&[Nat::PROHIBITING]).afar(Delay::of_millis(millis));
     let bare = |millis| Side::behind(&[Nat::BARE]).afar(Delay::of_millis(millis));
     let v6 = |millis| resetting(millis).with(V6);
     let poor = Delay { base: Duration::from_millis(20), jitter: Duration::from_millis(20), lost: 10 };
     let poor = || Side::behind(&[Nat::HOME]).afar(poor);
     vec![
         direct("50 ms apart: home, home", home(25), home(25)),
+        direct("50 ms apart: home, home that prohibits", home(25), prohibiting(25)),
+        direct("50 ms apart: both prohibit", prohibiting(25), prohibiting(25)),
+        direct("unequally far: both prohibit", prohibiting(5), prohibiting(45)),
+        direct("50 ms apart: both prohibit, IPv6 alone", prohibiting(25).with(V6), prohibiting(25).with(V6)),
+        direct("unequally far: both prohibit, IPv6 alone", prohibiting(5).with(V6), prohibiting(45).with(V6)),
         direct("50 ms apart: home, home that resets", home(25), resetting(25)),
         direct("50 ms apart: both reset", resetting(25), resetting(25)),
         direct("50 ms apart: both reset, unequally far", resetting(5), resetting(45)),
@@ -185,7 +207,7 @@ fn relay(name: &'static str, dialer: Side, accepter: Side) -> Topology {
 const NEVER_CROSS: &str = "SYNs seldom cross where the way is far shorter than the pauses between dials";
 /// A host's own firewall still has the sequence number of a dial that has failed by an ICMP error, when it lets in
 /// the peer's SYN for the same two ports. To its window tracking the data that follow are invalid.
-const STALLS: &str = "connected, but the host's connection tracking takes the data for a failed dial's";
+const STALLS: &str = "connection tracking that has seen a failed dial takes what follows for invalid";
 
 const BLOCKING: &dyn Adapter = &Blocking;
 const TOKIO: &dyn Adapter = &Tokio::Apart;
