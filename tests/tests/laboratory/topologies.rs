@@ -23,7 +23,7 @@ pub(crate) struct Topology {
     pub(crate) adapters: [&'static dyn Adapter; 2],
     /// By a perfect program.
     pub(crate) ideal: Route,
-    /// Why rdv does not reach it.
+    /// Why rdv does not reach it, at least not always.
     pub(crate) known: Option<&'static str>,
 }
 
