@@ -279,10 +279,7 @@ impl Race {
     /// Dials again only after an error (giving up a SYN that is out can reset the peer's answer), and after a
     /// random pause: two peers that redial at one pace stay out of phase where NATs answer a SYN with an RST.
     fn plan_redial(&mut self, now: Instant, candidate: usize, kind: io::ErrorKind) {
-        let hopeless = matches!(
-            kind,
-            io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied
-        );
+        let hopeless = matches!(kind, io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported);
         let candidate = &mut self.candidates[candidate];
         if hopeless || candidate.report.origin != Origin::Listed {
             return;
