@@ -71,7 +71,7 @@ pub struct Attempt {
     pub url: ServerUrl,
     /// What both peers gave the server.
     pub token: Token,
-    /// What the URL's host resolved to. IPv4 is tried first, whatever the order.
+    /// What the URL's host resolved to. IPv4 is tried first, whatever the order, then the families take turns.
     pub server_addrs: Vec<SocketAddr>,
     /// What to tell the peer of ourselves; see [`SelfAddrs::select`].
     pub self_addrs: SelfAddrs,

@@ -17,7 +17,7 @@ use crate::wire::{Answer, BadAnswer, HeadError, HeadReader, Request, Switched};
 pub(super) struct Handshake {
     stage: Current<Stage>,
     request: Bytes,
-    /// The server's addresses that were not dialled yet, IPv4 first.
+    /// The server's addresses that were not dialled yet.
     queue: VecDeque<SocketAddr>,
     failed: BTreeMap<ConnId, (SocketAddr, io::ErrorKind)>,
     pub(super) connected: Option<Instant>,
@@ -43,9 +43,6 @@ pub(super) enum Progress {
 
 impl Handshake {
     pub(super) fn new(now: Instant, attempt: &Attempt, config: &Config, out: &mut Outbox<Event>) -> Self {
-        let mut queue: Vec<SocketAddr> = attempt.server_addrs.clone();
-        queue.sort_by_key(SocketAddr::is_ipv6); // Stable: the resolver's order within a family.
-        queue.dedup();
         let Attempt { role, url, token, self_addrs, .. } = attempt;
         let mut handshake = Self {
             stage: Current::new(Stage::Connecting {
@@ -54,7 +51,7 @@ impl Handshake {
                 deadline: after(now, config.connect_timeout),
             }),
             request: Request::encode(*role, url, token, self_addrs, &config.headers),
-            queue: queue.into(),
+            queue: in_order(&attempt.server_addrs),
             failed: BTreeMap::new(),
             connected: None,
             requested: None,
@@ -85,7 +82,7 @@ impl Handshake {
                     }
                     Input::Failed(_, kind) => {
                         self.failed.insert(conn, (remote, kind));
-                        if dials.is_empty() { self.dial_next(now, out) } else { Progress::Pending }
+                        self.dial_next(now, out)
                     }
                     Input::Read(..) | Input::Wrote(_) | Input::Quiet(_) => Progress::Pending,
                 }
@@ -166,7 +163,8 @@ impl Handshake {
         }
     }
 
-    /// Dials the next address; the one behind it follows if this one has no result soon (RFC 8305 section 5).
+    /// Dials the next address; the one behind it follows if this one fails, or has no result soon (RFC 8305
+    /// section 5).
     fn dial_next(&mut self, now: Instant, out: &mut Outbox<Event>) -> Progress {
         let Stage::Connecting { dials, next_dial, .. } = &mut *self.stage else {
             return Progress::Pending;
@@ -181,10 +179,7 @@ impl Handshake {
             };
         };
         dials.push((out.connect(remote, Target::Server), remote));
-        *next_dial = self.queue.front().map(|next| {
-            let same_family = next.is_ipv4() == remote.is_ipv4();
-            now + if same_family { DIAL_STAGGER } else { FAMILY_STAGGER }
-        });
+        *next_dial = self.queue.front().map(|_| now + DIAL_STAGGER);
         Progress::Pending
     }
 
@@ -266,6 +261,21 @@ impl Handshake {
     }
 }
 
+/// The order in which addresses are dialled: IPv4 first, for it is the observed IPv4 address that opens NATs; from
+/// then on the families take turns (RFC 8305 section 4), so that neither waits behind a row of dead addresses of the
+/// other. Within a family the resolver's order.
+fn in_order(addrs: &[SocketAddr]) -> VecDeque<SocketAddr> {
+    let mut unique: Vec<SocketAddr> = Vec::new();
+    for addr in addrs {
+        if !unique.contains(addr) {
+            unique.push(*addr);
+        }
+    }
+    let (four, six): (Vec<_>, Vec<_>) = unique.iter().partition(|addr| addr.is_ipv4());
+    let turns = (0..unique.len()).flat_map(|at| [four.get(at), six.get(at)]);
+    turns.flatten().copied().collect()
+}
+
 impl Named for Stage {
     const MACHINE: &'static str = "handshake";
 
@@ -280,10 +290,8 @@ impl Named for Stage {
     }
 }
 
-/// Between the dials of two addresses of one family (RFC 8305 section 8).
+/// Between the dials of two addresses (RFC 8305 section 8), and so the head start of IPv4.
 const DIAL_STAGGER: Duration = Duration::from_millis(250);
-/// Before the first IPv6 address, while IPv4 has no result: it is the observed IPv4 address that opens NATs.
-const FAMILY_STAGGER: Duration = Duration::from_secs(1);
 /// For a refusal's body, which some servers neither end nor give a length.
 const BODY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Interim answers (1xx) before the real one.

@@ -8,6 +8,7 @@ use crate::wire::BadAnswer;
 const SERVER_B: &str = "192.0.2.2:80";
 const SERVER_C: &str = "192.0.2.3:80";
 const SERVER_6: &str = "[2001:db8::1]:80";
+const SERVER_6B: &str = "[2001:db8::2]:80";
 
 fn at(servers: &[&str]) -> Bench<Connector> {
     let server_addrs = servers.iter().map(|server| addr(server)).collect();
@@ -37,10 +38,10 @@ fn the_request_is_one_write() {
 }
 
 #[test]
-fn ipv6_is_tried_a_second_after_ipv4() {
+fn ipv4_has_a_head_start_of_250_ms() {
     let mut bench = at(&[SERVER_6, SERVER]);
     assert_eq!((bench.dials(SERVER), bench.dials(SERVER_6)), (1, 0));
-    bench.wait(999);
+    bench.wait(249);
     assert_eq!(bench.dials(SERVER_6), 0);
     bench.wait(1);
     assert_eq!(bench.dials(SERVER_6), 1);
@@ -62,19 +63,38 @@ fn a_server_with_ipv6_only_is_dialled_at_once() {
     assert_eq!(at(&[SERVER_6]).dials(SERVER_6), 1);
 }
 
+/// RFC 8305 section 4: neither family waits behind a row of dead addresses of the other.
 #[test]
-fn addresses_of_a_family_are_tried_250_ms_apart_in_their_order() {
-    let mut bench = at(&[SERVER_B, SERVER_6, SERVER, SERVER_C]);
+fn families_take_turns_250_ms_apart_and_in_their_order() {
+    let servers = [SERVER_B, SERVER_6, SERVER, SERVER_6, SERVER_C, SERVER_B, SERVER_6B];
+    let mut bench = at(&servers);
     let mut seen = Vec::new();
     for tick in 0..=200 {
-        for remote in [SERVER, SERVER_B, SERVER_C, SERVER_6] {
+        for remote in [SERVER, SERVER_B, SERVER_C, SERVER_6, SERVER_6B] {
             if bench.dials(remote) == 1 && !seen.iter().any(|(_, other)| *other == remote) {
                 seen.push((tick * 10, remote));
             }
         }
         bench.wait(10);
     }
-    assert_eq!(seen, [(0, SERVER_B), (250, SERVER), (500, SERVER_C), (1500, SERVER_6)]);
+    assert_eq!(seen, [(0, SERVER_B), (250, SERVER_6), (500, SERVER), (750, SERVER_6B), (1000, SERVER_C)]);
+    assert!(servers.iter().all(|server| bench.dials(server) == 1), "an address that is named twice is one");
+}
+
+#[test]
+fn a_dial_that_fails_starts_the_next_at_once() {
+    let mut bench = at(&[SERVER, SERVER_B, SERVER_6, SERVER_6B]);
+    bench.wait(250);
+    bench.fails(bench.dial(SERVER_6), ErrorKind::NetworkUnreachable);
+    assert_eq!(bench.dials(SERVER_B), 1, "although the first one is still out");
+    bench.wait(249);
+    assert_eq!(bench.dials(SERVER_6B), 0, "and has its 250 ms");
+    bench.wait(1);
+    assert_eq!(bench.dials(SERVER_6B), 1);
+    let open = [SERVER, SERVER_B, SERVER_6B].map(|server| bench.dial(server));
+    for conn in open {
+        assert_eq!(bench.state(conn), State::Dialing, "no SYN is given up");
+    }
 }
 
 #[test]
@@ -92,14 +112,14 @@ fn the_first_connection_wins_and_the_others_are_closed() {
 fn an_unreachable_server_is_reported_with_every_reason() {
     let mut bench = at(&[SERVER, SERVER_B, SERVER_6]);
     bench.fails(bench.dial(SERVER), ErrorKind::ConnectionRefused);
-    bench.fails(bench.dial(SERVER_B), ErrorKind::HostUnreachable);
-    bench.wait(100);
     bench.fails(bench.dial(SERVER_6), ErrorKind::NetworkUnreachable);
+    bench.wait(100);
+    bench.fails(bench.dial(SERVER_B), ErrorKind::HostUnreachable);
     let ConnectError::Unreachable { tried } = bench.error() else { panic!("another error") };
     let expected = [
         (addr(SERVER), ErrorKind::ConnectionRefused),
-        (addr(SERVER_B), ErrorKind::HostUnreachable),
         (addr(SERVER_6), ErrorKind::NetworkUnreachable),
+        (addr(SERVER_B), ErrorKind::HostUnreachable),
     ];
     assert_eq!(tried, expected);
 }
