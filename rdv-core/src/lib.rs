@@ -82,8 +82,8 @@ pub use addr::{
 };
 pub use client::{
     Attempt, CandidateReport, Config, ConnectError, Connector, Event, Failure, Fate, HelloFault, Meta,
-    Origin, Phase, Pick, PickFirst, Picker, Ready, Report, Route, Selected, Standings, WaitConstant,
-    WaitForP2p,
+    Origin, Phase, Pick, PickFirst, Picker, Ready, Report, Route, SecondOpinion, Seen, Selected, Standings,
+    WaitConstant, WaitForP2p,
 };
 #[cfg(any(test, feature = "contract"))]
 pub use contract::{Contract, Meaning, Watched};

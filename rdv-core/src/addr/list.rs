@@ -45,9 +45,14 @@ impl<const MAX: usize> AddrList<MAX> {
 }
 
 impl PeerAddrs {
-    /// What the server tells a client of its peer: all the peer said of itself, and what the server saw.
-    pub(crate) fn of(selfs: &SelfAddrs, observed: SocketAddr) -> PeerAddrs {
-        Self::normalized(selfs.iter().copied().chain([observed]))
+    /// What the server tells a client of its peer: all the peer said of itself, and what the server saw. Of the other
+    /// family only if there is room: clients of the reference take no more than 10.
+    pub(crate) fn of(selfs: &SelfAddrs, observed: SocketAddr, also: Option<SocketAddr>) -> PeerAddrs {
+        let addrs = Self::normalized(selfs.iter().copied().chain([observed]));
+        match also.filter(|_| addrs.len() < Self::MAX) {
+            Some(also) => Self::normalized(addrs.iter().copied().chain([also])),
+            None => addrs,
+        }
     }
 }
 

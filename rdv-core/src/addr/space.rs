@@ -70,6 +70,13 @@ impl AddrSpace {
         }
     }
 
+    pub(crate) fn is_ipv4(self) -> bool {
+        match self {
+            AddrSpace::Public4 | AddrSpace::Private4 | AddrSpace::Link4 | AddrSpace::Loopback4 => true,
+            AddrSpace::Public6 | AddrSpace::Private6 | AddrSpace::Link6 | AddrSpace::Loopback6 => false,
+        }
+    }
+
     fn of_v4(ip: Ipv4Addr) -> Option<AddrSpace> {
         if ip.is_unspecified() || ip.is_multicast() || ip.is_broadcast() {
             None

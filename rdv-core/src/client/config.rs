@@ -36,6 +36,10 @@ pub struct Config {
     pub timeout: Option<Duration>,
     /// Added to the request.
     pub headers: Headers,
+    /// Whether to ask the server, where it has addresses of both families, by which address it sees this client on
+    /// the other one, and have the peer told of that too. It takes one more connection from the shared port, for
+    /// 3 s at most; servers of other make refuse the question, and nothing follows from that.
+    pub second_opinion: bool,
     /// For a connection to the server to stand, TLS included.
     pub connect_timeout: Duration,
     /// For the peer's line on a direct connection, so that strangers can't hold on to one.
@@ -54,6 +58,7 @@ impl Default for Config {
             picker: Arc::new(WaitForP2p::default()),
             timeout: None,
             headers: Headers::default(),
+            second_opinion: true,
             connect_timeout: Duration::from_secs(10),
             line_timeout: Duration::from_secs(5),
             command_timeout: Duration::from_secs(1),
@@ -75,6 +80,7 @@ pub struct Attempt {
     pub server_addrs: Vec<SocketAddr>,
     /// What to tell the peer of ourselves; see [`SelfAddrs::select`].
     pub self_addrs: SelfAddrs,
-    /// The source of chance for the pauses between dials. Should differ from attempt to attempt.
+    /// The source of chance for the pauses between dials, and of the id by which the server knows this attempt in a
+    /// second opinion. Should differ from attempt to attempt, and be hard to guess.
     pub seed: u64,
 }

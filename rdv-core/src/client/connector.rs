@@ -8,8 +8,9 @@ use http::HeaderMap;
 use log::debug;
 
 use super::handshake::{Handshake, Progress};
+use super::observation::{Observation, Question};
 use super::race::Race;
-use super::{Attempt, Config, ConnectError, Failure, Phase, Pick, Report, Route, Standings};
+use super::{Attempt, Config, ConnectError, Failure, Phase, Pick, Report, Route, SecondOpinion, Standings};
 use crate::Watch;
 use crate::addr::{PeerAddrs, SelfAddrs};
 use crate::io::{ConnId, Input, Outbox, Output, after, earlier};
@@ -27,6 +28,9 @@ pub struct Connector {
     config: Config,
     out: Outbox<Event>,
     state: Current<State>,
+    /// How to ask for a second opinion, and the connection that does.
+    question: Option<Question>,
+    observation: Option<Observation>,
     /// Once the server has answered.
     meta: Option<Meta>,
     race: Race,
@@ -95,6 +99,8 @@ pub struct Meta {
     pub self_addrs: SelfAddrs,
     /// The client's address as the server saw it (STUN: server-reflexive), if the server said so.
     pub observed: Option<SocketAddr>,
+    /// The same on the other address family, if the server was asked for a second opinion, and gave one in time.
+    pub also_observed: Option<SocketAddr>,
     /// The peer's candidate addresses.
     pub peer_addrs: PeerAddrs,
     /// All headers of the 101, the application's own among them.
@@ -107,7 +113,8 @@ impl Connector {
     pub fn new(started: Instant, now: Instant, attempt: &Attempt, config: Config) -> Self {
         debug!("{} {} via {} self_addrs=[{}]", attempt.role, attempt.token, attempt.url, attempt.self_addrs);
         let mut out = Outbox::new();
-        let handshake = Handshake::new(now, attempt, &config, &mut out);
+        let question = Question::new(attempt, &config);
+        let handshake = Handshake::new(now, attempt, &config, question.as_ref(), &mut out);
         let mut connector = Self {
             role: attempt.role,
             self_addrs: attempt.self_addrs.clone(),
@@ -116,6 +123,8 @@ impl Connector {
             config,
             out,
             state: Current::new(State::Handshake(Box::new(handshake))),
+            question,
+            observation: None,
             meta: None,
             report: Report::new(started),
             watch: Watch::new(now),
@@ -147,6 +156,11 @@ impl Connector {
     /// Takes the answer to an intent.
     pub fn handle_input(&mut self, now: Instant, input: Input<'_>) {
         self.watch.input(now, &input);
+        if let Some(observation) = self.observation.as_mut().filter(|it| it.conn() == input.conn()) {
+            let waits = matches!(*self.state, State::Handshake(_));
+            let opinion = observation.handle_input(now, input, waits, &mut self.out);
+            return self.opined(opinion);
+        }
         match (&mut *self.state, input) {
             (State::Handshake(handshake), _) => {
                 let progress = handshake.handle_input(now, input, &mut self.out);
@@ -189,6 +203,10 @@ impl Connector {
             };
             return self.fail(now, ConnectError::TimedOut(phase));
         }
+        if let Some(observation) = &mut self.observation {
+            let opinion = observation.handle_timeout(now, &mut self.out);
+            self.opined(opinion);
+        }
         match &mut *self.state {
             State::Handshake(handshake) => {
                 let progress = handshake.handle_timeout(now, &mut self.out);
@@ -213,16 +231,20 @@ impl Connector {
 
     /// The next thing to do or to know.
     pub fn poll_output(&mut self) -> Output<Event> {
-        let Self { out, state, race, deadline, .. } = self;
-        let output = out.poll(|| match &**state {
-            State::Handshake(handshake) => earlier(handshake.deadline(), *deadline),
-            State::Racing { pick_at, give_up_at, .. } => {
-                earlier(earlier(*pick_at, *give_up_at), earlier(race.deadline(), *deadline))
-            }
-            State::TellingOther { deadline: step, .. } | State::TellingContinue { deadline: step, .. } => {
-                earlier(Some(*step), *deadline)
-            }
-            State::Selected | State::Failed => None,
+        let Self { out, state, race, observation, deadline, .. } = self;
+        let output = out.poll(|| {
+            let step = match &**state {
+                State::Handshake(handshake) => handshake.deadline(),
+                State::Racing { pick_at, give_up_at, .. } => {
+                    earlier(earlier(*pick_at, *give_up_at), race.deadline())
+                }
+                State::TellingOther { deadline, .. } | State::TellingContinue { deadline, .. } => {
+                    Some(*deadline)
+                }
+                State::Selected | State::Failed => return None,
+            };
+            let opinion = observation.as_ref().map(Observation::deadline);
+            earlier(earlier(step, opinion), *deadline)
         });
         self.watch.output(&output);
         output
@@ -235,6 +257,11 @@ impl Connector {
         }
         match progress {
             Progress::Pending => {}
+            Progress::Connected(other) => {
+                let question = self.question.take();
+                self.observation =
+                    other.and_then(|other| Observation::begin(now, other, question, &mut self.out));
+            }
             Progress::Failed(error) => self.fail(now, error),
             Progress::Switched { conn, remote, switched } => self.start_race(now, (conn, remote), switched),
         }
@@ -245,11 +272,30 @@ impl Connector {
         let seen = observed.map_or_else(|| "nothing".to_owned(), |addr| addr.to_string());
         debug!("matched: observed={seen} peer_addrs=[{peer_addrs}]");
         self.report.matched = Some(now);
+        if self.observation.as_ref().is_some_and(Observation::is_idle) {
+            self.stop_observing(now);
+        }
         self.race.start(now, relay, &peer_addrs, &mut self.out);
         let self_addrs = self.self_addrs.clone();
-        self.meta = Some(Meta { role: self.role, self_addrs, observed, peer_addrs, headers });
+        let also_observed = None;
+        self.meta = Some(Meta { role: self.role, self_addrs, observed, also_observed, peer_addrs, headers });
         self.state.enter(State::Racing { pick_at: None, give_up_at: None });
         self.judge(now, None);
+    }
+
+    /// The second opinion is there, or will not be.
+    fn opined(&mut self, opinion: Option<SecondOpinion>) {
+        if let Some(opinion) = opinion
+            && let Some(observation) = self.observation.take()
+        {
+            self.report.second_opinion = Some(opinion);
+            observation.end(&mut self.out);
+        }
+    }
+
+    fn stop_observing(&mut self, now: Instant) {
+        let so_far = self.observation.as_ref().map(|observation| observation.so_far(now));
+        self.opined(so_far);
     }
 
     /// Looks at the race: has one been chosen, or is it hopeless?
@@ -279,6 +325,7 @@ impl Connector {
 
     /// The dialer has picked: it tells the server, closes the rest, and tells the peer.
     fn commit(&mut self, now: Instant, chosen: ConnId) {
+        self.stop_observing(now);
         match (self.race.relay(), self.race.remote_of(chosen)) {
             (Some(relay), Some((remote, Route::Direct))) => {
                 self.out.write(relay, other(remote));
@@ -304,10 +351,12 @@ impl Connector {
     }
 
     fn select(&mut self, now: Instant, conn: ConnId) {
+        self.stop_observing(now);
         self.close_others(now, conn);
-        let (Some(meta), Some((remote, route))) = (self.meta.take(), self.report.chosen) else {
+        let (Some(mut meta), Some((remote, route))) = (self.meta.take(), self.report.chosen) else {
             return;
         };
+        meta.also_observed = self.report.second_opinion.and_then(|opinion| opinion.seen.addr());
         self.state.enter(State::Selected);
         debug!("selected {route} {remote}");
         let report = self.end_report(now);
@@ -322,6 +371,7 @@ impl Connector {
             State::Selected | State::Failed => return,
         }
         self.state.enter(State::Failed);
+        self.stop_observing(now);
         self.race.finish(now, None, &mut self.out);
         debug!("failed: {error}");
         let report = self.end_report(now);

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::observation::{Other, Question};
 use super::{Attempt, Config, ConnectError, Event, Phase};
 use crate::io::{ConnId, Input, Outbox, Target, after, earlier};
 use crate::states::{Current, NOWHERE, Named};
@@ -37,20 +38,33 @@ enum Stage {
 #[derive(Debug)]
 pub(super) enum Progress {
     Pending,
-    Switched { conn: ConnId, remote: SocketAddr, switched: Switched },
+    /// The request goes out, from here on over one connection alone. This is where to have a second opinion.
+    Connected(Option<Other>),
+    Switched {
+        conn: ConnId,
+        remote: SocketAddr,
+        switched: Switched,
+    },
     Failed(ConnectError),
 }
 
 impl Handshake {
-    pub(super) fn new(now: Instant, attempt: &Attempt, config: &Config, out: &mut Outbox<Event>) -> Self {
+    pub(super) fn new(
+        now: Instant,
+        attempt: &Attempt,
+        config: &Config,
+        question: Option<&Question>,
+        out: &mut Outbox<Event>,
+    ) -> Self {
         let Attempt { role, url, token, self_addrs, .. } = attempt;
+        let id = question.map(|question| question.attempt);
         let mut handshake = Self {
             stage: Current::new(Stage::Connecting {
                 dials: Vec::new(),
                 next_dial: None,
                 deadline: after(now, config.connect_timeout),
             }),
-            request: Request::encode(*role, url, token, self_addrs, &config.headers),
+            request: Request::encode(*role, url, token, self_addrs, id, &config.headers),
             queue: in_order(&attempt.server_addrs),
             failed: BTreeMap::new(),
             connected: None,
@@ -74,11 +88,14 @@ impl Handshake {
                 let (conn, remote) = dials.swap_remove(at);
                 match input {
                     Input::Connected(_) => {
-                        dials.iter().for_each(|(conn, _)| out.close(*conn));
+                        let other = other_family(remote, dials, &self.queue);
+                        let is_kept = |dial| matches!(other, Some(Other::Dialing(kept, _)) if kept == dial);
+                        let given_up = dials.iter().filter(|(dial, _)| !is_kept(*dial));
+                        given_up.for_each(|(dial, _)| out.close(*dial));
                         out.write(conn, self.request.clone());
                         self.connected = Some(now);
                         self.stage.enter(Stage::Requesting { conn, remote });
-                        Progress::Pending
+                        Progress::Connected(other)
                     }
                     Input::Failed(_, kind) => {
                         self.failed.insert(conn, (remote, kind));
@@ -274,6 +291,18 @@ fn in_order(addrs: &[SocketAddr]) -> VecDeque<SocketAddr> {
     let (four, six): (Vec<_>, Vec<_>) = unique.iter().partition(|addr| addr.is_ipv4());
     let turns = (0..unique.len()).flat_map(|at| [four.get(at), six.get(at)]);
     turns.flatten().copied().collect()
+}
+
+/// An address of the family that `connected` is not of, unless all of them have failed.
+fn other_family(
+    connected: SocketAddr,
+    dials: &[(ConnId, SocketAddr)],
+    queue: &VecDeque<SocketAddr>,
+) -> Option<Other> {
+    let is_other = |addr: &SocketAddr| addr.is_ipv4() != connected.is_ipv4();
+    let first = dials.iter().filter(|(_, addr)| is_other(addr)).min();
+    let dialing = first.map(|(conn, addr)| Other::Dialing(*conn, *addr));
+    dialing.or_else(|| queue.iter().copied().find(is_other).map(Other::Known))
 }
 
 impl Named for Stage {

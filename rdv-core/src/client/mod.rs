@@ -7,6 +7,7 @@ mod connector;
 mod error;
 mod handshake;
 mod link;
+mod observation;
 mod pick;
 mod race;
 mod report;
@@ -15,7 +16,7 @@ pub use config::{Attempt, Config};
 pub use connector::{Connector, Event, Meta, Selected};
 pub use error::{ConnectError, Failure, Phase};
 pub use pick::{Pick, PickFirst, Picker, Ready, Standings, WaitConstant, WaitForP2p};
-pub use report::{CandidateReport, Fate, HelloFault, Origin, Report, Route};
+pub use report::{CandidateReport, Fate, HelloFault, Origin, Report, Route, SecondOpinion, Seen};
 
 #[cfg(test)]
 mod tests;

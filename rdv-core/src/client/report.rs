@@ -26,6 +26,8 @@ pub struct Report {
     pub server_connected: Option<Instant>,
     /// The request was written.
     pub requested: Option<Instant>,
+    /// What came of asking the server for our address of the other family. `None`: it was not asked.
+    pub second_opinion: Option<SecondOpinion>,
     /// The 101 was there, and the race began.
     pub matched: Option<Instant>,
     /// A connection was picked, or the attempt failed.
@@ -43,10 +45,52 @@ impl Report {
             started,
             server_connected: None,
             requested: None,
+            second_opinion: None,
             matched: None,
             ended: None,
             chosen: None,
             candidates: Vec::new(),
+        }
+    }
+}
+
+/// What came of asking the server for our address of the family that the request did not take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SecondOpinion {
+    /// The server's address that was asked.
+    pub server: SocketAddr,
+    /// What came of it.
+    pub seen: Seen,
+    /// Since when that is so.
+    pub at: Instant,
+}
+
+/// What a second opinion says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Seen {
+    /// Nothing until the attempt had ended.
+    Pending,
+    /// The connection failed, or took more than 3 s.
+    Failed(io::ErrorKind),
+    /// It does not know such a question. Ordinary with servers of other make.
+    NotTold,
+    /// It sees us by this address.
+    Addr {
+        /// Our address as the server saw it.
+        observed: SocketAddr,
+        /// Whether the peer is told of it. If not, it was there already, or there was no room.
+        noted: bool,
+    },
+}
+
+impl Seen {
+    /// The address, if that was told.
+    pub fn addr(self) -> Option<SocketAddr> {
+        match self {
+            Seen::Addr { observed, .. } => Some(observed),
+            Seen::Pending | Seen::Failed(_) | Seen::NotTold => None,
         }
     }
 }
@@ -131,6 +175,18 @@ impl fmt::Display for Route {
             Route::Direct => "direct",
             Route::Relay => "relay",
         })
+    }
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Seen::Pending => f.write_str("no answer yet"),
+            Seen::Failed(kind) => write!(f, "{kind}"),
+            Seen::NotTold => f.write_str("not given by this server"),
+            Seen::Addr { observed, noted: true } => write!(f, "{observed}, as the peer is told"),
+            Seen::Addr { observed, noted: false } => write!(f, "{observed}, as the peer is not told"),
+        }
     }
 }
 

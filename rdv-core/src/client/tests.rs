@@ -5,6 +5,7 @@ mod dialer;
 mod extremes;
 mod handshake;
 mod laws;
+mod observation;
 mod pick;
 mod race;
 mod stale;

@@ -4,8 +4,9 @@
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 use crate::io::{ConnId, Input, Outbox};
-use crate::wire::Reject;
 
 /// The last answer on a connection: written, then a FIN, then whatever the client still says is dropped.
 #[derive(Debug)]
@@ -26,10 +27,10 @@ impl Farewell {
         now: Instant,
         conn: ConnId,
         reading: bool,
-        reject: &Reject,
+        answer: Bytes,
         out: &mut Outbox<E>,
     ) -> Self {
-        out.write(conn, reject.encode());
+        out.write(conn, answer);
         Self {
             conn,
             reading,

@@ -13,12 +13,19 @@ pub(super) struct Guest {
     pub(super) stage: Current<Stage>,
     pub(super) reading: bool,
     pub(super) deadline: Option<Instant>,
+    /// How often it has asked for its address, and been told.
+    pub(super) told: u8,
 }
 
 #[derive(Debug)]
 pub(super) enum Stage {
     Asking(HeadReader),
-    Seated { request: Request, observed: SocketAddr },
+    Seated {
+        request: Request,
+        observed: SocketAddr,
+        /// On its other family, if it has had that looked at.
+        also_observed: Option<SocketAddr>,
+    },
     Leaving(Farewell),
 }
 

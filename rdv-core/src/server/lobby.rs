@@ -1,10 +1,14 @@
 //! The lobby (rdv/1 sections 1 and 2): where clients wait, and are paired by their token.
 
+mod observe;
+mod tables;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::time::Instant;
 
+use bytes::Bytes;
 use http::HeaderMap;
 use log::debug;
 
@@ -12,12 +16,13 @@ use super::LobbyConfig;
 use super::farewell::Farewell;
 use super::guest::{Guest, Stage};
 use super::households::Households;
-use super::relay::{Relay, Side};
+use super::relay::Relay;
 use crate::Watch;
 use crate::io::{ConnId, Input, Outbox, Output, after};
 use crate::states::Current;
 use crate::token::Token;
-use crate::wire::{HeadError, HeadReader, Reject, Request, Role};
+use crate::wire::{Asked, HeadError, HeadReader, Reject, Request};
+use tables::Table;
 
 /// The machine of a server's front: one request head in, one answer out.
 ///
@@ -28,7 +33,6 @@ pub struct Lobby {
     config: LobbyConfig,
     out: Outbox<LobbyEvent>,
     guests: BTreeMap<ConnId, Guest>,
-    /// By token: who waits, and who has come for it but is not paired yet.
     tables: BTreeMap<Token, Table>,
     /// Tables whose pair is to be made, and since when.
     confirmed: VecDeque<(Instant, Token)>,
@@ -36,15 +40,6 @@ pub struct Lobby {
     per_addr: Households,
     closed: bool,
     watch: Watch,
-}
-
-#[derive(Debug)]
-struct Table {
-    waiting: ConnId,
-    /// Of the other role. Paired as soon as it is known that the waiting one is alive.
-    arriving: Option<ConnId>,
-    /// Whether that is known.
-    confirmed: bool,
 }
 
 /// What a driver needs to know of a lobby.
@@ -83,6 +78,9 @@ pub enum Reason {
     Rejected(Reject),
     /// It went away, or never said a word.
     Gone,
+    /// It asked for its address alone, and was told. (That is a client's second connection, beside the one on which
+    /// it waits.)
+    Observed,
 }
 
 impl Lobby {
@@ -114,7 +112,7 @@ impl Lobby {
         let reader = HeadReader::new(Request::SHORTEST);
         let first_read = reader.next_read();
         let stage = Current::new(Stage::Asking(reader));
-        self.guests.insert(conn, Guest { remote, stage, reading: false, deadline: None });
+        self.guests.insert(conn, Guest { remote, stage, reading: false, deadline: None, told: 0 });
         self.per_addr.add(remote);
         if crowded {
             self.reject(now, conn, Reject::FullForAddr);
@@ -165,10 +163,13 @@ impl Lobby {
                 let token = request.token.clone();
                 self.confirmed(now, conn, &token);
             }
-            (
-                Stage::Asking(_) | Stage::Seated { .. },
-                Input::Connected(_) | Input::Wrote(_) | Input::Quiet(_),
-            ) => {}
+            // It has been told its address, and may ask again.
+            (Stage::Asking(reader), Input::Wrote(_)) if !guest.reading => {
+                let next = reader.next_read();
+                self.read(conn, next);
+            }
+            (Stage::Asking(_), Input::Connected(_) | Input::Wrote(_) | Input::Quiet(_))
+            | (Stage::Seated { .. }, Input::Connected(_) | Input::Wrote(_)) => {}
         }
     }
 
@@ -229,8 +230,9 @@ impl Lobby {
         if self.closed {
             return self.reject(now, conn, Reject::Closed);
         }
-        let mut request = match Request::parse(reader.head()) {
-            Ok(request) => request,
+        let mut request = match Asked::parse(reader.head()) {
+            Ok(Asked::Peer(request)) => request,
+            Ok(Asked::Addr(observe)) => return self.observe(now, conn, &observe),
             Err(reject) => return self.reject(now, conn, reject),
         };
         let observed = match self.config.observed.of(guest.remote, &request.headers) {
@@ -243,133 +245,42 @@ impl Lobby {
         let (role, token) = (request.role, request.token.clone());
         debug!("joined: {role} {token} from {observed}");
         if let Some(guest) = self.guests.get_mut(&conn) {
-            guest.stage.enter(Stage::Seated { request, observed });
+            guest.stage.enter(Stage::Seated { request, observed, also_observed: None });
         }
         self.set_deadline(conn, self.config.lobby_timeout.map(|timeout| after(now, timeout)));
         self.seat(now, conn, role, token);
     }
 
-    /// Finds a place for a client: at a table of its own, or at its peer's.
-    fn seat(&mut self, now: Instant, conn: ConnId, role: Role, token: Token) {
-        let count = self.tables.len();
-        let Some(table) = self.tables.get_mut(&token) else {
-            if count >= self.config.max_waiting {
-                return self.reject(now, conn, Reject::Full);
-            }
-            self.tables.insert(token, Table { waiting: conn, arriving: None, confirmed: false });
-            return self.read(conn, WATCH);
-        };
-        let waiting = table.waiting;
-        if role_of(&self.guests, waiting) != Some(role) {
-            // A waiting client may have died without our having heard of it: ask before the pair is made.
-            match table.arriving.replace(conn) {
-                Some(earlier) => self.reject(now, earlier, Reject::Replaced),
-                None => self.out.check(waiting),
-            }
-        } else if let Some(arriving) = table.arriving {
-            self.tables.remove(&token);
-            self.reject(now, waiting, Reject::Replaced);
-            self.pair(now, conn, arriving);
-        } else {
-            table.waiting = conn;
-            self.reject(now, waiting, Reject::Replaced);
-            self.read(conn, WATCH);
-        }
-    }
-
-    /// The waiting client is alive and idle.
-    fn confirmed(&mut self, now: Instant, conn: ConnId, token: &Token) {
-        let here = |table: &&mut Table| table.waiting == conn && table.arriving.is_some();
-        if let Some(table) = self.tables.get_mut(token).filter(here) {
-            table.confirmed = true;
-            self.confirmed.push_back((now, token.clone()));
-        }
-    }
-
-    /// Makes the next pair, but only when its event is polled: what is told of the two until then is told to the
-    /// lobby, and would be lost if they were a relay's already.
-    fn pair_confirmed(&mut self) {
-        while self.out.is_empty()
-            && let Some((at, token)) = self.confirmed.pop_front()
-        {
-            if let Some(&Table { waiting, arriving: Some(arriving), confirmed: true }) =
-                self.tables.get(&token)
-            {
-                self.tables.remove(&token);
-                self.pair(at, waiting, arriving);
-            }
-        }
-    }
-
-    fn pair(&mut self, now: Instant, one: ConnId, two: ConnId) {
-        let (Some(one), Some(two)) = (self.take_side(one), self.take_side(two)) else {
-            return;
-        };
-        let (dialer, accepter) = match one.request.role {
-            Role::Dial => (one, two),
-            Role::Accept => (two, one),
-        };
-        let (dialer_conn, accepter_conn) = (dialer.conn, accepter.conn);
-        let relay = Relay::new(now, dialer, accepter, self.config.idle_timeout);
-        let matched = Matched { relay, dialer: dialer_conn, accepter: accepter_conn };
-        self.out.event(LobbyEvent::Matched(Box::new(matched)));
-    }
-
-    fn take_side(&mut self, conn: ConnId) -> Option<Side> {
-        let Guest { stage, reading, .. } = self.forget(conn)?;
-        match stage.end() {
-            Stage::Seated { request, observed } => {
-                Some(Side { conn, request, observed, reading, answered: false })
-            }
-            Stage::Asking(_) | Stage::Leaving(_) => None,
-        }
-    }
-
     fn reject(&mut self, now: Instant, conn: ConnId, reject: Reject) {
         self.rise(conn);
-        let Some(guest) = self.guests.get_mut(&conn) else {
+        let Some(guest) = self.guests.get(&conn) else {
             return;
         };
         debug!("rejected {}: {reject}", guest.remote);
-        let farewell = Farewell::say(now, conn, guest.reading, &reject, &mut self.out);
+        self.see_off(now, conn, reject.encode(), Reason::Rejected(reject));
+    }
+
+    /// Its last answer.
+    fn see_off(&mut self, now: Instant, conn: ConnId, answer: Bytes, reason: Reason) {
+        let Some(guest) = self.guests.get_mut(&conn) else {
+            return;
+        };
+        let farewell = Farewell::say(now, conn, guest.reading, answer, &mut self.out);
         let deadline = farewell.deadline;
         guest.stage.enter(Stage::Leaving(farewell));
         let remote = guest.remote;
         self.set_deadline(conn, Some(deadline));
-        self.out.event(LobbyEvent::Left { remote, reason: Reason::Rejected(reject) });
+        self.out.event(LobbyEvent::Left { remote, reason });
     }
 
     /// The client went away by itself.
     fn gone(&mut self, conn: ConnId) {
         self.rise(conn);
         if let Some(guest) = self.guests.get(&conn) {
-            self.out.event(LobbyEvent::Left { remote: guest.remote, reason: Reason::Gone });
+            let reason = if guest.told == 0 { Reason::Gone } else { Reason::Observed };
+            self.out.event(LobbyEvent::Left { remote: guest.remote, reason });
         }
         self.dismiss(conn);
-    }
-
-    /// Leaves its table; a client that had come for it waits there now.
-    fn rise(&mut self, conn: ConnId) {
-        let Some(Stage::Seated { request, .. }) = self.guests.get(&conn).map(|guest| &*guest.stage) else {
-            return;
-        };
-        let token = request.token.clone();
-        let Some(table) = self.tables.get_mut(&token) else {
-            return;
-        };
-        if table.arriving == Some(conn) {
-            (table.arriving, table.confirmed) = (None, false);
-        } else if table.waiting == conn {
-            match table.arriving.take() {
-                Some(arriving) => {
-                    (table.waiting, table.confirmed) = (arriving, false);
-                    self.read(arriving, WATCH);
-                }
-                None => {
-                    self.tables.remove(&token);
-                }
-            }
-        }
     }
 
     fn dismiss(&mut self, conn: ConnId) {
@@ -402,13 +313,3 @@ impl Lobby {
         }
     }
 }
-
-fn role_of(guests: &BTreeMap<ConnId, Guest>, conn: ConnId) -> Option<Role> {
-    match &*guests.get(&conn)?.stage {
-        Stage::Seated { request, .. } => Some(request.role),
-        Stage::Asking(_) | Stage::Leaving(_) => None,
-    }
-}
-
-/// The read that watches a waiting client: any byte and any end of it is out of turn.
-const WATCH: NonZeroUsize = NonZeroUsize::MIN;

@@ -39,6 +39,8 @@ pub(super) struct Side {
     pub(super) conn: ConnId,
     pub(super) request: Request,
     pub(super) observed: SocketAddr,
+    /// The address that it has on its other family, as the server saw it.
+    pub(super) also_observed: Option<SocketAddr>,
     /// Whether the lobby's read of one byte is still under way.
     pub(super) reading: bool,
     /// Whether its 101 is written.
@@ -106,7 +108,10 @@ impl Relay {
             watch.adopt(side.conn, side.reading);
         }
         let answer = |to: &Side, of: &Side| {
-            switching_protocols(to.observed, &PeerAddrs::of(&of.request.self_addrs, of.observed))
+            switching_protocols(
+                to.observed,
+                &PeerAddrs::of(&of.request.self_addrs, of.observed, of.also_observed),
+            )
         };
         out.write(dialer.conn, answer(&dialer, &accepter));
         out.write(accepter.conn, answer(&accepter, &dialer));
@@ -147,7 +152,7 @@ impl Relay {
             self.out = Outbox::new();
             let Self { dialer, accepter, out, .. } = self;
             let farewells = [dialer, accepter].map(|side| {
-                let farewell = Farewell::say(now, side.conn, side.reading, reject, out);
+                let farewell = Farewell::say(now, side.conn, side.reading, reject.encode(), out);
                 self.idle_at = Some(farewell.deadline);
                 Some(farewell)
             });

@@ -6,6 +6,7 @@ mod handover;
 mod limits;
 mod lobby;
 mod model;
+mod observe;
 mod relay;
 mod splice;
 mod states;

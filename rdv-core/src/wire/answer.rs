@@ -72,6 +72,11 @@ impl Answer {
         self.status == StatusCode::SWITCHING_PROTOCOLS
     }
 
+    /// The headers of a plain 200.
+    pub(super) fn succeeded(&self) -> Option<&HeaderMap> {
+        (self.status == StatusCode::OK).then_some(&self.headers)
+    }
+
     /// How many bytes of body are worth reading; fewer if the stream ends.
     pub(crate) fn body_len(&self) -> usize {
         if matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderName, HeaderValue};
 
-use super::SELF_ADDRS;
+use super::{ATTEMPT, SELF_ADDRS};
 
 /// Headers that a client adds to its request, in order. Those that the protocol itself sets are refused.
 ///
@@ -25,7 +25,7 @@ impl Headers {
     pub fn add(&mut self, name: &str, value: &str) -> Result<(), HeaderError> {
         let header = HeaderName::from_str(name).map_err(|_| HeaderError::BadName(name.to_owned()))?;
         if [HOST, CONNECTION, UPGRADE, CONTENT_LENGTH, TRANSFER_ENCODING].contains(&header)
-            || header == SELF_ADDRS
+            || [SELF_ADDRS, ATTEMPT].contains(&header.as_str())
         {
             return Err(HeaderError::Reserved(header));
         }

@@ -7,6 +7,7 @@ mod answer;
 mod head;
 mod headers;
 mod line;
+mod observe;
 mod reject;
 mod request;
 mod stack;
@@ -19,7 +20,9 @@ pub use headers::{HeaderError, Headers};
 pub(crate) use line::{
     Command, HELLO_MAX, HelloError, LineReader, check_hello, hello, other, shortest_hello,
 };
+pub(crate) use observe::{AttemptId, Observe, Opinion};
 pub use reject::Reject;
+pub(crate) use request::Asked;
 pub use request::{Request, Role};
 pub use stack::Answered;
 pub use url::{ServerUrl, UrlError};
@@ -29,6 +32,9 @@ const PROTOCOL: &str = "rdv/1";
 const SELF_ADDRS: &str = "rdv-self-addrs";
 const OBSERVED_ADDR: &str = "rdv-observed-addr";
 const PEER_ADDRS: &str = "rdv-peer-addrs";
+/// Of a second opinion: the attempt's id in requests, and in answers whether the peer will be told.
+const ATTEMPT: &str = "rdv-attempt";
+const NOTED: &str = "rdv-noted";
 /// Our machine-readable reason on error answers.
 const ERROR_CODE: &str = "rdv-error";
 
@@ -36,12 +42,22 @@ const ERROR_CODE: &str = "rdv-error";
 const HEADERS_MAX: usize = 64;
 
 /// Whether any `name` header lists `token`, in any case.
-fn lists(headers: &http::HeaderMap, name: http::HeaderName, token: &str) -> bool {
+fn lists(headers: &http::HeaderMap, name: impl http::header::AsHeaderName, token: &str) -> bool {
     headers
         .get_all(name)
         .iter()
         .flat_map(|value| value.as_bytes().split(|b| *b == b','))
         .any(|element| element.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
+}
+
+/// Ends a head with the application's headers.
+fn push_headers(head: &mut Vec<u8>, extra: &Headers) {
+    for (name, value) in extra.iter() {
+        for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+            head.extend_from_slice(part);
+        }
+    }
+    head.extend_from_slice(b"\r\n");
 }
 
 /// Text that came from a stranger, bounded and with nothing in it that a terminal or a log would act on.

@@ -5,7 +5,10 @@ use std::fmt;
 use bytes::Bytes;
 use http::header::{CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, UPGRADE};
 
-use super::{HEADERS_MAX, Headers, PROTOCOL, Reject, SELF_ADDRS, ServerUrl, lists, printable};
+use super::{
+    AttemptId, HEADERS_MAX, Headers, Observe, PROTOCOL, Reject, SELF_ADDRS, ServerUrl, lists, printable,
+    push_headers,
+};
 use crate::addr::{AddrListError, SelfAddrs};
 use crate::token::{Token, unescape};
 
@@ -58,6 +61,17 @@ pub struct Request {
     pub self_addrs: SelfAddrs,
     /// All headers, the protocol's own included.
     pub headers: HeaderMap,
+    /// By which a second opinion on its address knows it.
+    pub(crate) attempt: Option<AttemptId>,
+}
+
+/// What a client may ask.
+#[derive(Debug)]
+pub(crate) enum Asked {
+    /// For its peer.
+    Peer(Request),
+    /// For its address.
+    Addr(Observe),
 }
 
 impl Request {
@@ -73,6 +87,38 @@ impl Request {
     /// assert_eq!((request.role, request.token.as_bytes()), (Role::Dial, &b"a/b"[..]));
     /// ```
     pub fn parse(head: &[u8]) -> Result<Request, Reject> {
+        match Asked::parse(head)? {
+            Asked::Peer(request) => Ok(request),
+            Asked::Addr(_) => Err(Reject::NotAnUpgrade),
+        }
+    }
+
+    /// The whole request, to be sent in one write.
+    pub(crate) fn encode(
+        role: Role,
+        url: &ServerUrl,
+        token: &Token,
+        selfs: &SelfAddrs,
+        attempt: Option<AttemptId>,
+        extra: &Headers,
+    ) -> Bytes {
+        let mut head = format!(
+            "{role} {} HTTP/1.1\r\nHost: {}\r\nConnection: upgrade\r\nUpgrade: {PROTOCOL}\r\nRdv-Self-Addrs: {selfs}\r\n",
+            url.target(token),
+            url.authority(),
+        )
+        .into_bytes();
+        if let Some(attempt) = attempt {
+            head.extend_from_slice(format!("Rdv-Attempt: {attempt}\r\n").as_bytes());
+        }
+        push_headers(&mut head, extra);
+        head.into()
+    }
+}
+
+impl Asked {
+    /// Reads a whole head; the error is what the client is to be answered.
+    pub(crate) fn parse(head: &[u8]) -> Result<Asked, Reject> {
         let mut fields = [httparse::EMPTY_HEADER; HEADERS_MAX];
         let mut parsed = httparse::Request::new(&mut fields);
         match parsed.parse(head) {
@@ -90,47 +136,23 @@ impl Request {
         }
         let token = token_of(parsed.path.unwrap_or_default())?;
 
-        if !lists(&headers, CONNECTION, UPGRADE.as_str()) {
-            return Err(Reject::NotAnUpgrade);
-        }
-        if !lists(&headers, UPGRADE, PROTOCOL) {
-            return Err(match headers.get(UPGRADE) {
-                Some(got) => Reject::BadUpgrade(printable(&got.as_bytes().escape_ascii().to_string(), 100)),
-                None => Reject::NoUpgrade,
-            });
+        let method = parsed.method.unwrap_or_default();
+        let upgrades = lists(&headers, CONNECTION, UPGRADE.as_str());
+        let asks_for_addr = method == Observe::METHOD && !upgrades;
+        if !asks_for_addr {
+            check_upgrade(upgrades, &headers)?;
         }
         if parsed.version != Some(1) {
             return Err(Reject::BadVersion("HTTP/1.0".into()));
         }
         let token = Token::on_server(&token).map_err(|_| Reject::EmptyToken)?;
-        let method = parsed.method.unwrap_or_default();
+        let attempt = AttemptId::in_headers(&headers);
+        if asks_for_addr {
+            return Ok(Asked::Addr(Observe { token, attempt, headers }));
+        }
         let role = Role::of_method(method).ok_or_else(|| Reject::BadMethod(printable(method, 100)))?;
         let self_addrs = self_addrs_of(&headers)?;
-        Ok(Request { role, token, self_addrs, headers })
-    }
-
-    /// The whole request, to be sent in one write.
-    pub(crate) fn encode(
-        role: Role,
-        url: &ServerUrl,
-        token: &Token,
-        selfs: &SelfAddrs,
-        extra: &Headers,
-    ) -> Bytes {
-        let mut head = format!(
-            "{role} {} HTTP/1.1\r\nHost: {}\r\nConnection: upgrade\r\nUpgrade: {PROTOCOL}\r\nRdv-Self-Addrs: {selfs}\r\n",
-            url.target(token),
-            url.authority(),
-        )
-        .into_bytes();
-        for (name, value) in extra.iter() {
-            head.extend_from_slice(name.as_str().as_bytes());
-            head.extend_from_slice(b": ");
-            head.extend_from_slice(value.as_bytes());
-            head.extend_from_slice(b"\r\n");
-        }
-        head.extend_from_slice(b"\r\n");
-        head.into()
+        Ok(Asked::Peer(Request { role, token, self_addrs, headers, attempt }))
     }
 }
 
@@ -146,6 +168,19 @@ pub(super) fn header_map(fields: &[httparse::Header<'_>]) -> Option<HeaderMap> {
         headers.append(name, value);
     }
     Some(headers)
+}
+
+fn check_upgrade(upgrades: bool, headers: &HeaderMap) -> Result<(), Reject> {
+    if !upgrades {
+        return Err(Reject::NotAnUpgrade);
+    }
+    if lists(headers, UPGRADE, PROTOCOL) {
+        return Ok(());
+    }
+    Err(match headers.get(UPGRADE) {
+        Some(got) => Reject::BadUpgrade(printable(&got.as_bytes().escape_ascii().to_string(), 100)),
+        None => Reject::NoUpgrade,
+    })
 }
 
 /// The token's bytes, perhaps none: the decoded path less one leading slash. A query is dropped.

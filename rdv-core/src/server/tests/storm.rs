@@ -13,6 +13,7 @@ fn said() -> Vec<String> {
     let pieces = [
         "DIAL /tok HTTP/1.1\r\nHost: h\r\n",
         "GET / HTTP/1.1\r\nHost: h\r\nUser-Agent: curl/8.5.0\r\nAccept: */*\r\n\r\n",
+        "OBSERVE /tok HTTP/1.1\r\nHost: h\r\nRdv-Attempt: 00ff00ff00ff00ff\r\n\r\n",
         "CONTINUE\n",
         "OTHER 192.0.2.9:99\n",
         "x",

@@ -11,7 +11,7 @@ fn added_headers_are_sent_in_order_behind_our_own() {
     headers.add("X-Empty", "").unwrap();
     let selfs: SelfAddrs = "[::1]:5, 10.0.0.1:5".parse().unwrap();
     let url = "http://h:1/rdv".parse().unwrap();
-    let head = Request::encode(Role::Accept, &url, &Token::new("tok").unwrap(), &selfs, &headers);
+    let head = Request::encode(Role::Accept, &url, &Token::new("tok").unwrap(), &selfs, None, &headers);
     assert_eq!(
         head,
         "ACCEPT /rdv/tok HTTP/1.1\r\nHost: h:1\r\nConnection: upgrade\r\nUpgrade: rdv/1\r\n\

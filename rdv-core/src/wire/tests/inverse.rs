@@ -70,7 +70,7 @@ proptest! {
         for (name, value) in &extra {
             own.add(name, value).unwrap();
         }
-        let head = Request::encode(role, &url, &token, &selfs, &own);
+        let head = Request::encode(role, &url, &token, &selfs, None, &own);
         let request = Request::parse(&head).unwrap();
         prop_assert_eq!((request.role, request.self_addrs), (role, selfs));
         // The base path is the server's affair: what follows it is the token.
@@ -86,7 +86,7 @@ proptest! {
     #[test]
     fn a_token_is_the_whole_target_where_the_base_has_no_path(token in token()) {
         let url = "http://h:1".parse().unwrap();
-        let head = Request::encode(Role::Dial, &url, &token, &SelfAddrs::default(), &Headers::default());
+        let head = Request::encode(Role::Dial, &url, &token, &SelfAddrs::default(), None, &Headers::default());
         prop_assert_eq!(Request::parse(&head).unwrap().token, token);
     }
 

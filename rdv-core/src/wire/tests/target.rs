@@ -9,7 +9,7 @@ fn url(text: &str) -> ServerUrl {
 }
 
 fn encode(url: &ServerUrl, token: &Token) -> String {
-    let head = Request::encode(Role::Dial, url, token, &SelfAddrs::default(), &Headers::default());
+    let head = Request::encode(Role::Dial, url, token, &SelfAddrs::default(), None, &Headers::default());
     String::from_utf8(head.to_vec()).unwrap()
 }
 

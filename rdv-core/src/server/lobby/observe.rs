@@ -1,0 +1,84 @@
+//! A second opinion: a client asks on its other family by which address it is seen there (`EXTENSIONS.md`).
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use log::debug;
+
+use super::super::guest::Stage;
+use super::{Lobby, Reason};
+use crate::addr::PeerAddrs;
+use crate::io::ConnId;
+use crate::wire::{AttemptId, HeadReader, Observe, Opinion, Reject, Request};
+
+/// What has become of an address.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Noted {
+    /// The client's peer will be told of it.
+    Yes,
+    /// The client has no room for it.
+    No,
+    /// There is no such client.
+    Nobody,
+}
+
+impl Lobby {
+    /// Tells a client its address, and keeps it for the peer of the client that it belongs to.
+    pub(super) fn observe(&mut self, now: Instant, conn: ConnId, observe: &Observe) {
+        let Some(guest) = self.guests.get(&conn) else {
+            return;
+        };
+        let observed = match self.config.observed.of(guest.remote, &observe.headers) {
+            Ok(observed) => observed,
+            Err(header) => return self.reject(now, conn, Reject::NoObservedAddr(header)),
+        };
+        let noted = match observe.attempt {
+            Some(attempt) => self.note_addr(observe, attempt, observed),
+            None => Noted::No,
+        };
+        let Some(guest) = self.guests.get_mut(&conn) else {
+            return;
+        };
+        guest.told += 1;
+        // One that has sent more than its request is not one that waits for its answer.
+        let in_turn = matches!(&*guest.stage, Stage::Asking(reader) if reader.rest().is_empty());
+        let ask_again = noted == Noted::Nobody && in_turn && guest.told < TOLD_MAX;
+        let answer = Opinion { observed, noted: noted == Noted::Yes, ask_again }.encode();
+        if ask_again {
+            // Read on once that is written. For all of it there is the time that there is for one request.
+            guest.stage.enter(Stage::Asking(HeadReader::new(Request::SHORTEST)));
+            self.out.write(conn, answer);
+        } else {
+            self.see_off(now, conn, answer, Reason::Observed);
+        }
+    }
+
+    fn note_addr(&mut self, observe: &Observe, attempt: AttemptId, addr: SocketAddr) -> Noted {
+        let Some(table) = self.tables.get(&observe.token) else {
+            return Noted::Nobody;
+        };
+        for conn in [Some(table.waiting), table.arriving].into_iter().flatten() {
+            let Some(Stage::Seated { request, observed, also_observed }) =
+                self.guests.get_mut(&conn).map(|guest| &mut *guest.stage)
+            else {
+                continue;
+            };
+            if request.attempt != Some(attempt) {
+                continue;
+            }
+            let listed = |also| PeerAddrs::of(&request.self_addrs, *observed, also).contains(&addr);
+            if !listed(*also_observed) {
+                if also_observed.is_some() || !listed(Some(addr)) {
+                    return Noted::No;
+                }
+                *also_observed = Some(addr);
+            }
+            debug!("also observed: {} {} from {addr}", request.role, request.token);
+            return Noted::Yes;
+        }
+        Noted::Nobody
+    }
+}
+
+/// How often a client is told its address on one connection: a few times, for the other one may be late.
+const TOLD_MAX: u8 = 3;

@@ -1,0 +1,134 @@
+//! Where clients wait for their peers, and how pairs are made.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::time::Instant;
+
+use super::super::guest::{Guest, Stage};
+use super::super::relay::{Relay, Side};
+use super::{Lobby, LobbyEvent, Matched};
+use crate::io::ConnId;
+use crate::token::Token;
+use crate::wire::{Reject, Role};
+
+/// A token's: who waits, and who has come for it but is not paired yet.
+#[derive(Debug)]
+pub(super) struct Table {
+    pub(super) waiting: ConnId,
+    /// Of the other role. Paired as soon as it is known that the waiting one is alive.
+    pub(super) arriving: Option<ConnId>,
+    /// Whether that is known.
+    confirmed: bool,
+}
+
+impl Lobby {
+    /// Finds a place for a client: at a table of its own, or at its peer's.
+    pub(super) fn seat(&mut self, now: Instant, conn: ConnId, role: Role, token: Token) {
+        let count = self.tables.len();
+        let Some(table) = self.tables.get_mut(&token) else {
+            if count >= self.config.max_waiting {
+                return self.reject(now, conn, Reject::Full);
+            }
+            self.tables.insert(token, Table { waiting: conn, arriving: None, confirmed: false });
+            return self.read(conn, WATCH);
+        };
+        let waiting = table.waiting;
+        if role_of(&self.guests, waiting) != Some(role) {
+            // A waiting client may have died without our having heard of it: ask before the pair is made.
+            match table.arriving.replace(conn) {
+                Some(earlier) => self.reject(now, earlier, Reject::Replaced),
+                None => self.out.check(waiting),
+            }
+        } else if let Some(arriving) = table.arriving {
+            self.tables.remove(&token);
+            self.reject(now, waiting, Reject::Replaced);
+            self.pair(now, conn, arriving);
+        } else {
+            table.waiting = conn;
+            self.reject(now, waiting, Reject::Replaced);
+            self.read(conn, WATCH);
+        }
+    }
+
+    /// The waiting client is alive and idle.
+    pub(super) fn confirmed(&mut self, now: Instant, conn: ConnId, token: &Token) {
+        let here = |table: &&mut Table| table.waiting == conn && table.arriving.is_some();
+        if let Some(table) = self.tables.get_mut(token).filter(here) {
+            table.confirmed = true;
+            self.confirmed.push_back((now, token.clone()));
+        }
+    }
+
+    /// Makes the next pair, but only when its event is polled: what is told of the two until then is told to the
+    /// lobby, and would be lost if they were a relay's already.
+    pub(super) fn pair_confirmed(&mut self) {
+        while self.out.is_empty()
+            && let Some((at, token)) = self.confirmed.pop_front()
+        {
+            if let Some(&Table { waiting, arriving: Some(arriving), confirmed: true }) =
+                self.tables.get(&token)
+            {
+                self.tables.remove(&token);
+                self.pair(at, waiting, arriving);
+            }
+        }
+    }
+
+    fn pair(&mut self, now: Instant, one: ConnId, two: ConnId) {
+        let (Some(one), Some(two)) = (self.take_side(one), self.take_side(two)) else {
+            return;
+        };
+        let (dialer, accepter) = match one.request.role {
+            Role::Dial => (one, two),
+            Role::Accept => (two, one),
+        };
+        let (dialer_conn, accepter_conn) = (dialer.conn, accepter.conn);
+        let relay = Relay::new(now, dialer, accepter, self.config.idle_timeout);
+        let matched = Matched { relay, dialer: dialer_conn, accepter: accepter_conn };
+        self.out.event(LobbyEvent::Matched(Box::new(matched)));
+    }
+
+    fn take_side(&mut self, conn: ConnId) -> Option<Side> {
+        let Guest { stage, reading, .. } = self.forget(conn)?;
+        match stage.end() {
+            Stage::Seated { request, observed, also_observed } => {
+                Some(Side { conn, request, observed, also_observed, reading, answered: false })
+            }
+            Stage::Asking(_) | Stage::Leaving(_) => None,
+        }
+    }
+
+    /// Leaves its table; a client that had come for it waits there now.
+    pub(super) fn rise(&mut self, conn: ConnId) {
+        let Some(Stage::Seated { request, .. }) = self.guests.get(&conn).map(|guest| &*guest.stage) else {
+            return;
+        };
+        let token = request.token.clone();
+        let Some(table) = self.tables.get_mut(&token) else {
+            return;
+        };
+        if table.arriving == Some(conn) {
+            (table.arriving, table.confirmed) = (None, false);
+        } else if table.waiting == conn {
+            match table.arriving.take() {
+                Some(arriving) => {
+                    (table.waiting, table.confirmed) = (arriving, false);
+                    self.read(arriving, WATCH);
+                }
+                None => {
+                    self.tables.remove(&token);
+                }
+            }
+        }
+    }
+}
+
+fn role_of(guests: &BTreeMap<ConnId, Guest>, conn: ConnId) -> Option<Role> {
+    match &*guests.get(&conn)?.stage {
+        Stage::Seated { request, .. } => Some(request.role),
+        Stage::Asking(_) | Stage::Leaving(_) => None,
+    }
+}
+
+/// The read that watches a waiting client: any byte and any end of it is out of turn.
+const WATCH: NonZeroUsize = NonZeroUsize::MIN;
