@@ -8,6 +8,7 @@ use super::model::{
     Fate, HEAD_TIMEOUT, HOMES, Head, LOBBY_TIMEOUT, MAX_PER_ADDR, MAX_WAITING, Model, Stage, TOKENS,
 };
 use super::*;
+use crate::io::Intent;
 use crate::tests::cases::{fixed_cases, role};
 
 #[derive(Clone, Debug)]
@@ -18,6 +19,11 @@ enum Step {
         role: Role,
         token: usize,
         quick: bool,
+    },
+    /// A client connects that asks for its address, in the name of the one that came `of` before the last.
+    Observes {
+        home: usize,
+        of: usize,
     },
     /// What the client does that came `n` before the last, if it still can.
     Begins(usize),
@@ -44,6 +50,7 @@ fn run(steps: Vec<Step>) {
     let mut model = Model { now: lobby.now, clients: Vec::new(), tables, closed: false };
     for step in steps {
         take(&mut lobby, &mut model, &step);
+        std::mem::take(&mut lobby.events).into_iter().for_each(|event| check_pair(event, &model));
         for (n, client) in model.clients.iter().enumerate() {
             let open = lobby.wires.get(&client.conn).is_some_and(|wire| wire.state == State::Open);
             let expected = (client.fate, client.stage != Stage::Out);
@@ -64,12 +71,20 @@ fn run(steps: Vec<Step>) {
 fn take(lobby: &mut Bench<Lobby>, model: &mut Model, step: &Step) {
     match *step {
         Step::Comes { home, role, token, quick } => {
-            let port = 40_000 + model.clients.len();
-            let conn = lobby.accept(&format!("{}:{port}", HOMES[home]));
-            model.comes(conn, home, role, token);
+            comes(lobby, model, home, role, token);
             if quick {
                 acts(lobby, model, &Step::Asks(0), 0);
             }
+        }
+        Step::Observes { home, of } => {
+            let Some(of) = model.clients.len().checked_sub(of + 1) else { return };
+            let token = model.clients[of].token;
+            let conn = comes(lobby, model, home, Role::Dial, token);
+            if lobby.state(conn) == State::Open {
+                let token = TOKENS[token];
+                lobby.says(conn, format!("OBSERVE /{token} HTTP/1.1\r\nHost: h\r\n{}\r\n\r\n", id(of)));
+            }
+            model.observes(of);
         }
         Step::Wait(millis) => {
             lobby.wait(millis);
@@ -90,6 +105,31 @@ fn take(lobby: &mut Bench<Lobby>, model: &mut Model, step: &Step) {
     }
 }
 
+fn comes(lobby: &mut Bench<Lobby>, model: &mut Model, home: usize, role: Role, token: usize) -> ConnId {
+    let remote = format!("{}:{}", HOMES[home], 40_000 + model.clients.len());
+    let conn = lobby.accept(&remote);
+    model.comes(conn, addr(&remote), home, role, token);
+    conn
+}
+
+/// By which the server knows a client.
+fn id(client: usize) -> String {
+    format!("Rdv-Attempt: {client:016x}")
+}
+
+/// Both of a pair are told what the model knows of the other.
+fn check_pair(event: LobbyEvent, model: &Model) {
+    let LobbyEvent::Matched(matched) = event else { return };
+    let Matched { mut relay, dialer, accepter } = *matched;
+    while let Output::Intent(intent) = relay.poll_output() {
+        let Intent::Write { conn, data } = intent else { continue };
+        let peer = if conn == dialer { accepter } else { dialer };
+        let expected = format!("\r\nRdv-Peer-Addrs: {}\r\n", model.addrs(peer));
+        let head = String::from_utf8_lossy(&data);
+        assert!(head.contains(&expected), "{conn:?} is told {head:?}, not {expected:?}");
+    }
+}
+
 /// What the client does that came `before` the last.
 fn acts(lobby: &mut Bench<Lobby>, model: &mut Model, step: &Step, before: usize) {
     let Some(n) = model.clients.len().checked_sub(before + 1) else { return };
@@ -98,7 +138,7 @@ fn acts(lobby: &mut Bench<Lobby>, model: &mut Model, step: &Step, before: usize)
     if it.stage == Stage::Out {
         return;
     }
-    let head = request(it.role, TOKENS[it.token]);
+    let head = request(it.role, TOKENS[it.token]).replace("Host", &format!("{}\r\nHost", id(n)));
     let (part, rest) = head.split_at(7);
     match (step, it.sent) {
         (Step::Begins(_), Head::None) if !it.fin => {
@@ -135,7 +175,9 @@ fn acts(lobby: &mut Bench<Lobby>, model: &mut Model, step: &Step, before: usize)
 }
 
 fn fate(lobby: &Bench<Lobby>, conn: ConnId) -> Fate {
-    const CODES: [&str; 9] = [
+    const CODES: [&str; 11] = [
+        "yes",
+        "no",
         "replaced",
         "not-idle",
         "no-peer",
@@ -149,7 +191,13 @@ fn fate(lobby: &Bench<Lobby>, conn: ConnId) -> Fate {
     if lobby.given.contains_key(&conn) {
         return Fate::Paired;
     }
-    match (CODES.into_iter().find(|code| *code == lobby.answer(conn)), lobby.state(conn)) {
+    let text = String::from_utf8_lossy(lobby.written(conn));
+    let noted = text.lines().find_map(|line| line.strip_prefix("Rdv-Noted: "));
+    let code = match noted.filter(|_| text.contains("Connection: close") && !text.contains("Rdv-Error")) {
+        Some(noted) => noted,
+        None => lobby.answer(conn),
+    };
+    match (CODES.into_iter().find(|it| *it == code), lobby.state(conn)) {
         (Some(code), _) => Fate::Told(code),
         (None, State::Open) => Fate::Here,
         (None, _) => Fate::Gone,
@@ -161,6 +209,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         9 => (0..HOMES.len(), role(), 0..TOKENS.len(), proptest::bool::weighted(0.7))
             .prop_map(|(home, role, token, quick)| Step::Comes { home, role, token, quick }),
+        4 => (0..HOMES.len(), n()).prop_map(|(home, of)| Step::Observes { home, of }),
         1 => n().prop_map(Step::Begins),
         3 => n().prop_map(Step::Asks),
         1 => n().prop_map(Step::Speaks),

@@ -40,6 +40,9 @@ pub(super) struct Client {
     pub(super) stage: Stage,
     pub(super) until: Instant,
     pub(super) fate: Fate,
+    /// Where it comes from, and where it is seen besides.
+    pub(super) addr: SocketAddr,
+    pub(super) also: Option<SocketAddr>,
 }
 
 /// Who waits, and who has come for that one but is not paired yet.
@@ -65,7 +68,7 @@ pub(super) struct Model {
 }
 
 impl Model {
-    pub(super) fn comes(&mut self, conn: ConnId, home: usize, role: Role, token: usize) {
+    pub(super) fn comes(&mut self, conn: ConnId, addr: SocketAddr, home: usize, role: Role, token: usize) {
         let present = |client: &&Client| client.stage != Stage::Out;
         let guests = self.clients.iter().filter(present).count();
         let neighbours = self.clients.iter().filter(present).filter(|client| client.home == home).count();
@@ -83,6 +86,8 @@ impl Model {
             stage: Stage::Asking,
             until,
             fate: Fate::Here,
+            addr,
+            also: None,
         });
         if guests >= 2 * MAX_WAITING {
             self.is_out(new, Fate::Gone);
@@ -151,6 +156,31 @@ impl Model {
             }
         }
         self.look_at_table(token);
+    }
+
+    /// The last that came asks for its address, on behalf of another that it hopes to be here.
+    pub(super) fn observes(&mut self, of: usize) {
+        let new = self.clients.len() - 1;
+        let addr = self.clients[new].addr;
+        if self.clients[new].stage != Stage::Asking {
+            return;
+        }
+        let it = &mut self.clients[of];
+        match it.stage {
+            _ if self.closed => self.refuse(new, "closed"),
+            Stage::Seated if *it.also.get_or_insert(addr) == addr => self.refuse(new, "yes"),
+            Stage::Seated => self.refuse(new, "no"),
+            // It may ask again, or for a peer.
+            Stage::Asking | Stage::Leaving | Stage::Out => {}
+        }
+    }
+
+    /// What the peer of a client is told of it.
+    pub(super) fn addrs(&self, conn: ConnId) -> String {
+        let it = self.clients.iter().find(|client| client.conn == conn).expect("a client");
+        let addrs = [Some(addr("10.0.0.1:1")), Some(it.addr), it.also].into_iter().flatten();
+        let sorted: std::collections::BTreeSet<SocketAddr> = addrs.collect();
+        sorted.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(", ")
     }
 
     fn pair(&mut self, token: usize, one: usize, two: usize) {
