@@ -92,7 +92,11 @@ impl<'a, 'b> Plan<'a, 'b> {
             addrs.push(Ipv6Addr::new(0x2001, 0xdb8, 5, 0, 0, 0, 0, 1).into());
         }
         let link = plan.link(&[1, 10, 40]);
-        plan.host(INTERNET, &addrs, link, None);
+        let server = plan.host(INTERNET, &addrs, link, None);
+        if addrs.len() > 1 && plan.chance.percent(20) {
+            // So late that IPv6 is first, or almost.
+            plan.topology.hosts[server].interfaces[0].link.delay += ms(plan.chance.one_of(&[100, 130, 400]));
+        }
         plan
     }
 
@@ -268,6 +272,7 @@ impl<'a, 'b> Plan<'a, 'b> {
                 comes: comes[which],
                 choice,
                 timeout: None,
+                second_opinion: self.chance.percent(90),
             }
         })
     }

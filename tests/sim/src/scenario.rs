@@ -48,6 +48,8 @@ pub struct Peer {
     pub choice: Choice,
     /// For its whole attempt.
     pub timeout: Option<Duration>,
+    /// Whether it asks for a second opinion.
+    pub second_opinion: bool,
 }
 
 /// The pickers that ship.

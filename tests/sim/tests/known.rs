@@ -1,6 +1,6 @@
 //! Networks whose outcome everyone knows: the oracle must say it, and the machines must do it.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use rdv_core::{AddrSpaces, Role, Route};
@@ -87,6 +87,39 @@ fn two_homes_behind_one_carrier_need_it_to_hairpin() {
     }
 }
 
+/// Its request goes out over IPv6, since IPv4 to the server is slow. But its peer has IPv4 alone, and a NAT that lets
+/// nobody in whom it has not heard of: it has to be told of the address that the server sees on IPv4.
+#[test]
+fn a_second_opinion_opens_the_nat_of_a_peer_with_ipv4_alone() {
+    for (second_opinion, route) in [(true, Route::Direct), (false, Route::Relay)] {
+        for (dual, role) in [(1, Role::Dial), (2, Role::Accept)] {
+            let mut scenario = scenario(Some(PORT_RESTRICTED), Some(PORT_RESTRICTED));
+            add_ipv6(&mut scenario, 0);
+            add_ipv6(&mut scenario, dual);
+            scenario.topology.hosts[0].interfaces[0].link.delay = Time::from_millis(200);
+            let first = &mut scenario.peers[role as usize];
+            first.second_opinion = second_opinion;
+            let mut comes = [Time::from_secs(4); 2];
+            comes[role as usize] = Time::ZERO;
+            meets_if(&scenario, comes, route);
+        }
+    }
+}
+
+#[test]
+fn ipv6_alone_meets_ipv6_alone_and_both() {
+    for with_ipv4 in [None, Some(1), Some(2)] {
+        let mut scenario = scenario(Some(PORT_RESTRICTED), Some(PORT_RESTRICTED));
+        for host in 0..3 {
+            add_ipv6(&mut scenario, host);
+        }
+        for host in [1, 2].into_iter().filter(|host| Some(*host) != with_ipv4) {
+            scenario.topology.hosts[host].interfaces.remove(0);
+        }
+        meets(&scenario, Route::Direct);
+    }
+}
+
 #[test]
 fn a_lost_syn_does_not_matter_to_who_has_patience() {
     let mut scenario = scenario(Some(PORT_RESTRICTED), Some(PORT_RESTRICTED));
@@ -106,16 +139,27 @@ fn a_lost_syn_does_not_matter_to_who_has_patience() {
 /// Runs it, and compares its route with what everyone knows; by either order of coming.
 fn meets(scenario: &Scenario, route: Route) {
     for comes in [[0, 500], [500, 0], [0, 0]] {
-        let mut scenario = scenario.clone();
-        for (peer, comes) in scenario.peers.iter_mut().zip(comes) {
-            peer.comes = Time::from_millis(comes);
-        }
-        let told = format!("{comes:?}: {:#?}", scenario.topology.realms);
-        let (foretold, outcome) = check(&scenario).unwrap_or_else(|why| panic!("{why}; {told}"));
-        let expected = if route == Route::Direct { Verdict::Direct } else { Verdict::Relay };
-        assert_eq!(foretold.verdict, expected, "the oracle is wrong; {told}");
-        assert!(matches!(outcome.courses[0].outcome, Some(Ok(it)) if it == route), "not {route}; {told}");
+        meets_if(scenario, comes.map(Time::from_millis), route);
     }
+}
+
+/// The same if they come at these times.
+fn meets_if(scenario: &Scenario, comes: [Time; 2], route: Route) {
+    let mut scenario = scenario.clone();
+    for (peer, comes) in scenario.peers.iter_mut().zip(comes) {
+        peer.comes = comes;
+    }
+    let told = format!("{comes:?}: {:#?}", scenario.topology);
+    let (foretold, outcome) = check(&scenario).unwrap_or_else(|why| panic!("{why}; {told}"));
+    let expected = if route == Route::Direct { Verdict::Direct } else { Verdict::Relay };
+    assert_eq!(foretold.verdict, expected, "the oracle is wrong; {told}");
+    assert!(matches!(outcome.courses[0].outcome, Some(Ok(it)) if it == route), "not {route}; {told}");
+}
+
+fn add_ipv6(scenario: &mut Scenario, host: usize) {
+    let first = scenario.topology.hosts[host].interfaces[0];
+    let addr = Ipv6Addr::new(0x2001, 0xdb8, 0x100, first.realm as u16, 0, 0, 0, 1 + host as u16);
+    scenario.topology.hosts[host].interfaces.push(Interface { addr: addr.into(), ..first });
 }
 
 /// A server, a dialer and an accepter, each behind its own NAT or on the internet.
@@ -139,6 +183,7 @@ fn scenario(dialers: Option<NatPolicy>, accepters: Option<NatPolicy>) -> Scenari
         comes: Time::ZERO,
         choice: Choice::WaitForP2p(Duration::from_secs(1)),
         timeout: None,
+        second_opinion: true,
     };
     let peers = [peer(Role::Dial, 1, 40_001), peer(Role::Accept, 2, 50_002)];
     let topology = Topology { realms, hosts, unroutable: Unexpected::Unreachable };

@@ -3,16 +3,19 @@
 //! A *flow* is one side dialling one of the other's addresses. On its way out it opens filters, and on its way in
 //! it meets the gates of others (`trace.rs`). A gate lets it pass from when one of the other side's flows has opened
 //! it. From these times follows when each flow can arrive, and from the first arrival whether that is within
-//! the dialer's patience (`timeline.rs`).
+//! the dialer's patience (`timeline.rs`). Where it is open by which family a side comes to the server, or whether a
+//! second opinion is in time, all cases are looked at (`ways.rs`).
 
 mod timeline;
 mod trace;
+mod ways;
 
 use crate::net::Time;
 use crate::scenario::{Choice, Scenario};
 use rdv_core::Role;
 use timeline::Timeline;
 use trace::Atlas;
+use ways::ways;
 
 /// How an attempt must end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,17 +50,35 @@ pub struct Foretold {
 
 /// Tells the outcome of a scenario without mishaps.
 pub fn foretell(scenario: &Scenario) -> Foretold {
-    let [dialed, accepted] = [Role::Dial, Role::Accept].map(|role| scenario.server_addrs_for(role));
-    let atlas = Atlas::new(scenario, [dialed.first().copied(), accepted.first().copied()]);
-    let timeline = Timeline::new(&atlas, Time::ZERO);
-    let (verdict, ready) = (judge(scenario, &timeline), timeline.ready());
-
-    // If packets are lost, either of the server's addresses may answer first. And what can be in time need not be.
-    let ways =
-        dialed.iter().flat_map(|dialed| accepted.iter().map(|accepted| [Some(*dialed), Some(*accepted)]));
-    let lossy = ways.map(|way| judge(scenario, &Timeline::new(&Atlas::new(scenario, way), LOSS_DELAY)));
-    let if_lossy = lossy.reduce(|a, b| if a == b { a } else { Verdict::Open }).unwrap_or(verdict);
+    let (verdict, ready) = over_all_ways(scenario, Time::ZERO, false);
+    let if_lossy = match scenario.losable {
+        0 => verdict,
+        _ => over_all_ways(scenario, LOSS_DELAY, true).0,
+    };
     Foretold { verdict, if_lossy, ready }
+}
+
+/// What holds however the two come to the server.
+fn over_all_ways(scenario: &Scenario, slack: Time, lossy: bool) -> (Verdict, Option<Span>) {
+    let ways = [Role::Dial, Role::Accept].map(|role| {
+        let ways = ways(scenario, role, lossy).into_iter().map(Some);
+        if ways.len() == 0 { vec![None] } else { ways.collect() }
+    });
+    let pairs = ways[0].iter().flat_map(|dialed| ways[1].iter().map(|accepted| [*dialed, *accepted]));
+    let outcomes = pairs.map(|pair| {
+        let atlas = Atlas::new(scenario, pair);
+        let timeline = Timeline::new(&atlas, slack);
+        (judge(scenario, &timeline), timeline.ready())
+    });
+    let merged = outcomes.reduce(|(one, ready), (two, other)| {
+        let ready = match (ready, other) {
+            (Some(a), Some(b)) => Some(a.or(b)),
+            // It may come to pass, but need not.
+            (a, b) => a.or(b).map(|span| Span { until: None, ..span }),
+        };
+        (if one == two { one } else { Verdict::Open }, ready)
+    });
+    merged.unwrap_or((Verdict::Open, None))
 }
 
 fn judge(scenario: &Scenario, timeline: &Timeline<'_>) -> Verdict {

@@ -40,12 +40,20 @@ impl<'a> Timeline<'a> {
 
     /// When the first direct connection is ready at the dialer.
     pub(super) fn ready(&self) -> Option<Span> {
+        let [dialer, accepter] = [Role::Dial, Role::Accept].map(|role| self.departure(role));
         let all = self.atlas.flows.iter().filter_map(|flow| {
             let arrives = self.arrives(flow)?;
-            // The SYN is answered (1), which the other side learns (2), whose line then comes back (3).
+            // The SYN is answered (1), which the other side learns (2), whose line then comes back (3). But neither says
+            // a word before it knows of the match.
             let from = arrives.from + 2 * flow.takes.from;
-            let until =
-                arrives.until.zip(flow.takes.until).map(|(at, trip)| at + 3 * trip + MARGIN + self.slack);
+            let from = from.max(accepter.from + flow.takes.from).max(dialer.from);
+            let until = match (arrives.until, flow.takes.until, accepter.until, dialer.until) {
+                (Some(at), Some(trip), Some(accepter), Some(dialer)) => {
+                    let until = (at + 3 * trip).max(accepter + trip).max(dialer);
+                    Some(until + MARGIN + self.slack)
+                }
+                _ => None,
+            };
             Some(Span { from, until })
         });
         all.reduce(|a, b| Span {

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use rdv_core::Role;
 
 use super::Span;
+use super::ways::Way;
 use crate::net::{
     Dependence, FirewallPolicy, HostId, Link, NatPolicy, Next, Ports, RealmId, Time, Topology, Unexpected,
 };
@@ -108,22 +109,26 @@ enum Key {
 }
 
 impl Atlas {
-    /// With the address at which each side reaches the server.
-    pub(super) fn new(scenario: &Scenario, server: [Option<SocketAddr>; 2]) -> Self {
+    /// With the way by which each side reaches the server.
+    pub(super) fn new(scenario: &Scenario, ways: [Option<Way>; 2]) -> Self {
         let mut tracer = Tracer { topology: &scenario.topology, mappings: Vec::new() };
         let mut flows = Vec::new();
-        let mut observed = [None; 2];
+        let mut observed = [Vec::new(), Vec::new()];
         let mut matched = [Span::ZERO; 2];
         for role in [Role::Dial, Role::Accept] {
-            let Some(server) = server[role as usize] else {
+            let Some(way) = ways[role as usize] else {
                 continue;
             };
-            if let Some(mut flow) = tracer.go_out(scenario, role, server.into()) {
-                flow.is_to_server = true;
-                observed[role as usize] = Some(flow.src);
-                tracer.come_in(scenario, &mut flow, &[]);
-                matched[role as usize] = flow.takes;
-                flows.push(flow);
+            for (server, is_first, is_told) in way.connections() {
+                if let Some(mut flow) = tracer.go_out(scenario, role, server.into()) {
+                    flow.is_to_server = true;
+                    observed[role as usize].extend(is_told.then_some(flow.src));
+                    tracer.come_in(scenario, &mut flow, &[]);
+                    if is_first {
+                        matched[role as usize] = flow.takes;
+                    }
+                    flows.push(flow);
+                }
             }
         }
         for role in [Role::Dial, Role::Accept] {
@@ -131,8 +136,11 @@ impl Atlas {
             let listed = scenario.self_addrs(role.other());
             let listed = listed.iter().filter(|addr| !own.contains(addr)).map(|addr| Endpoint::from(*addr));
             let mut candidates: Vec<Endpoint> = listed.collect();
-            if let Some(seen) = observed[role.other() as usize].filter(|seen| !candidates.contains(seen)) {
-                candidates.extend(own.iter().all(|addr| Endpoint::from(*addr) != seen).then_some(seen));
+            for seen in &observed[role.other() as usize] {
+                let is_own = own.iter().any(|addr| Endpoint::from(*addr) == *seen);
+                if !is_own && !candidates.contains(seen) {
+                    candidates.push(*seen);
+                }
             }
             candidates.retain(|candidate| spaces.includes(candidate.ip));
             flows.extend(candidates.into_iter().filter_map(|to| tracer.go_out(scenario, role, to)));
@@ -145,6 +153,14 @@ impl Atlas {
             .for_each(|flow| tracer.come_in(scenario, flow, &outgoing));
         Self { matched, flows }
     }
+}
+
+/// How long it takes to an address. `None`: there is no way.
+pub(super) fn time_to(scenario: &Scenario, role: Role, addr: SocketAddr) -> Option<Span> {
+    let mut tracer = Tracer { topology: &scenario.topology, mappings: Vec::new() };
+    let mut flow = tracer.go_out(scenario, role, addr.into())?;
+    tracer.come_in(scenario, &mut flow, &[]);
+    Some(flow.takes)
 }
 
 impl Tracer<'_> {
@@ -351,6 +367,12 @@ impl Span {
 
     fn after(self, link: Link) -> Span {
         self.plus(Span { from: link.delay, until: Some(link.delay + link.jitter) })
+    }
+
+    /// The one or the other.
+    pub(super) fn or(self, other: Span) -> Span {
+        let until = self.until.zip(other.until).map(|(a, b)| a.max(b));
+        Span { from: self.from.min(other.from), until }
     }
 
     pub(super) fn plus(self, other: Span) -> Span {

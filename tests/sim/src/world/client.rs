@@ -61,6 +61,7 @@ impl Client {
         config.spaces = peer.spaces;
         config.picker = peer.choice.picker();
         config.timeout = peer.timeout;
+        config.second_opinion = peer.second_opinion;
         let attempt = Attempt {
             role: peer.role,
             url: "http://rdv.example".parse().unwrap_or_else(|err| panic!("{err}")),

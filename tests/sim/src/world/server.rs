@@ -37,7 +37,7 @@ pub(super) struct Server {
 pub struct ServerLog {
     /// How each pair ended.
     pub pairs: Vec<RelayEnd>,
-    /// Why clients left alone.
+    /// Why clients left without the peer for whom they came.
     pub left: Vec<Reason>,
 }
 
@@ -179,6 +179,8 @@ impl Server {
             match output {
                 Output::Intent(intent) => self.driver.obey(net, intent),
                 Output::Event(LobbyEvent::Matched(matched)) => self.pair(now, *matched),
+                // It has not come for a peer.
+                Output::Event(LobbyEvent::Left { reason: Reason::Observed, .. }) => {}
                 Output::Event(LobbyEvent::Left { reason, .. }) => self.log.left.push(reason),
                 Output::Event(event) => panic!("unknown event {event:?}"),
                 Output::Wait(deadline) => {
