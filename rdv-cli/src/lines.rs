@@ -33,8 +33,8 @@ pub fn interrupted() -> Exit {
 pub fn connected(meta: &Meta, course: &Report, is_relay: bool, addr: SocketAddr, took: Duration) {
     report::log(course);
     // Hole punching through IPv4 NATs depends on what the server observed.
-    let space = meta.observed.and_then(|observed| AddrSpace::of(observed.ip()));
-    if space != Some(AddrSpace::Public4) {
+    let mut observed = [meta.observed, meta.also_observed].into_iter().flatten();
+    if !observed.any(|observed| AddrSpace::of(observed.ip()) == Some(AddrSpace::Public4)) {
         warn!(target: "client", "expected observed to be public ipv4 (check server config)");
     }
     info!(target: "client", "peer connected is_relay={is_relay} addr={addr} dur={}", Pretty(took));

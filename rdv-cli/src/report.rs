@@ -71,6 +71,9 @@ pub fn log(report: &Report) {
     for (step, took) in steps(report) {
         debug!(target: "client", "took {} {step}", Pretty(took));
     }
+    if let Some(opinion) = report.second_opinion {
+        debug!(target: "client", "second opinion server={} seen={:?}", opinion.server, opinion.seen.to_string());
+    }
     for candidate in &report.candidates {
         let CandidateText { at, addr, space, origin, fate, .. } =
             CandidateText::new(report.started, candidate);

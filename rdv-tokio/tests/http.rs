@@ -89,6 +89,42 @@ async fn bytes_behind_the_request_are_kept() {
     }
 }
 
+/// EXTENSIONS.md: a client asks on a second connection by which address it is seen there. To the stack both answers are
+/// of requests of their own, on one connection.
+#[tokio::test]
+async fn a_second_opinion() {
+    for stack in Stack::CLEAR {
+        let app = App::start(*stack).await;
+        let id = "Rdv-Attempt: 00ff00ff00ff00ff\r\nHost";
+        let question = request("OBSERVE", "/apps/rdv/tok")
+            .replace("Host", id)
+            .replace("Connection: upgrade\r\nUpgrade: rdv/1\r\n", "");
+        let mut asks = TcpStream::connect(app.addr).await.unwrap();
+        let addr = asks.local_addr().unwrap();
+        asks.write_all(question.as_bytes()).await.unwrap();
+        let early = read_until(&mut asks, "\r\n\r\n").await.to_lowercase();
+        assert!(early.starts_with("http/1.1 200 ok\r\n"), "{stack:?}: {early}");
+        assert!(early.contains(&format!("rdv-observed-addr: {addr}\r\n")), "{stack:?}: {early}");
+        assert!(early.contains("rdv-noted: no\r\n"), "{stack:?}: {early}");
+
+        let mut accepter = TcpStream::connect(app.addr).await.unwrap();
+        let head = request("ACCEPT", "/apps/rdv/tok").replace("Host", id);
+        accepter.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = early;
+        while !answer.contains("rdv-noted: yes\r\n") {
+            assert!(answer.contains("rdv-noted: no\r\n"), "{stack:?}: {answer}");
+            asks.write_all(question.as_bytes()).await.unwrap();
+            answer = read_until(&mut asks, "\r\n\r\n").await.to_lowercase();
+        }
+        assert!(answer.contains("connection: close\r\n"), "{stack:?}: {answer}");
+
+        let mut dialer = TcpStream::connect(app.addr).await.unwrap();
+        dialer.write_all(request("DIAL", "/apps/rdv/tok").as_bytes()).await.unwrap();
+        let matched = read_until(&mut dialer, "\r\n\r\n").await;
+        assert!(matched.starts_with("HTTP/1.1 101 ") && matched.contains(&addr.to_string()), "{matched}");
+    }
+}
+
 #[tokio::test]
 async fn the_applications_refusal() {
     let app = App::start(Stack::Axum).await;

@@ -146,7 +146,8 @@ impl House {
         assert_eq!(dialer.token.as_bytes(), accepter.token.as_bytes(), "the tokens of a pair");
         for (conn, request) in [(matched.dialer, dialer), (matched.accepter, accepter)] {
             let (wire, method) = (&self.bench.given[&conn], request.role.to_string());
-            assert!(wire.said.trim_ascii_start().starts_with(method.as_bytes()), "{method}s: {wire:?}");
+            let begins = |with: &[u8]| wire.said.trim_ascii_start().starts_with(with);
+            assert!(begins(method.as_bytes()) || begins(b"OBSERVE "), "{method}s: {wire:?}");
             assert_eq!(request.headers.is_empty(), !self.config.keep_headers, "the headers of {method}");
         }
     }

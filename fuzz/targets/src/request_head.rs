@@ -30,6 +30,14 @@ pub fn request_head(input: &[u8]) {
                 assert_eq!(verdict.read, read, "read from a stream whose good head has {} bytes", head.len());
                 Reject::NotIdle
             }
+            // To a question there is an answer. What may follow then is another head, and no more looked at.
+            Err(Reject::NotAnUpgrade) if head.trim_ascii_start().starts_with(b"OBSERVE ") => {
+                let told = verdict.answer.starts_with(b"HTTP/1.1 200 OK\r\n");
+                assert!(told, "the answer to a question: {}", verdict.answer.escape_ascii());
+                let alone = head.len() == stream.len();
+                assert!(!alone || verdict.reason == Reason::Observed, "{:?}", verdict.reason);
+                return;
+            }
             Err(reject) => reject,
         },
         Head::Incomplete if stream.is_empty() => {
@@ -67,7 +75,10 @@ fn in_lobby(mut stream: Stream<'_>) -> Verdict {
             Output::Intent(Intent::Read { max, .. }) => {
                 lobby.handle_input(now, Input::Read(conn, stream.next(max)));
             }
-            Output::Intent(Intent::Write { data, .. }) => answer.extend_from_slice(&data),
+            Output::Intent(Intent::Write { data, .. }) => {
+                answer.extend_from_slice(&data);
+                lobby.handle_input(now, Input::Wrote(conn));
+            }
             Output::Intent(_) => {}
             Output::Event(LobbyEvent::Left { reason, .. }) => {
                 assert!(stream.asked <= SHORTEST_MAX, "one read of a head asked for {} bytes", stream.asked);

@@ -105,8 +105,14 @@ impl Text {
         let upgrade = "Connection: upgrade\r\nUpgrade: rdv/1\r\n";
         match self {
             Text::Raw(Raw(bytes)) => return bytes.clone(),
+            // Most requests can be asked about, and some of them are questions themselves.
+            Text::Request { token: token @ 0xc0.., observed, .. } => format!(
+                "OBSERVE /{} HTTP/1.1\r\nHost: h\r\n{ATTEMPT}{OBSERVED}: {}\r\n\r\n",
+                token_of(*token),
+                observed.get(),
+            ),
             Text::Request { dials, token, self_addrs, observed } => format!(
-                "{} /{} HTTP/1.1\r\nHost: h\r\n{upgrade}Rdv-Self-Addrs: {}\r\n{OBSERVED}: {}\r\n\r\n",
+                "{} /{} HTTP/1.1\r\nHost: h\r\n{upgrade}{ATTEMPT}Rdv-Self-Addrs: {}\r\n{OBSERVED}: {}\r\n\r\n",
                 role(*dials),
                 token_of(*token),
                 self_addrs.list::<9>(),
@@ -118,6 +124,14 @@ impl Text {
                 peer_addrs.list::<10>(),
             ),
             Text::Interim => "HTTP/1.1 103 Early Hints\r\n\r\n".to_owned(),
+            // What a question may be answered.
+            Text::Refusal { status: status @ 0xf0.., len, .. } => format!(
+                "HTTP/1.1 200 OK\r\nConnection: {}\r\nContent-Length: 0\r\nRdv-Noted: {}\r\n\
+                 Rdv-Observed-Addr: {}\r\n\r\n",
+                if *status & 1 == 0 { "close" } else { "keep-alive" },
+                if *status & 2 == 0 { "yes" } else { "no" },
+                Addr(len.unwrap_or_default()).get(),
+            ),
             Text::Refusal { status, len, body: Raw(body) } => {
                 let len = len.map_or(String::new(), |len| format!("Content-Length: {len}\r\n"));
                 let head = format!("HTTP/1.1 {} No\r\n{len}\r\n", 400 + u16::from(*status));
@@ -176,6 +190,7 @@ impl Addrs {
     }
 }
 
+const ATTEMPT: &str = "Rdv-Attempt: 00ff00ff00ff00ff\r\n";
 /// What a proxy says of its client.
 pub(crate) const OBSERVED: &str = "x-observed";
 const OPS_MAX: usize = 256;

@@ -21,7 +21,7 @@ use crate::Watch;
 use crate::io::{ConnId, Input, Outbox, Output, after};
 use crate::states::Current;
 use crate::token::Token;
-use crate::wire::{Asked, HeadError, HeadReader, Reject, Request};
+use crate::wire::{Asked, HeadError, HeadReader, Reject};
 use tables::Table;
 
 /// The machine of a server's front: one request head in, one answer out.
@@ -109,7 +109,7 @@ impl Lobby {
             return conn;
         }
         let crowded = self.per_addr.count(remote) >= self.config.max_conns_per_addr;
-        let reader = HeadReader::new(Request::SHORTEST);
+        let reader = HeadReader::new(Asked::SHORTEST);
         let first_read = reader.next_read();
         let stage = Current::new(Stage::Asking(reader));
         self.guests.insert(conn, Guest { remote, stage, reading: false, deadline: None, told: 0 });

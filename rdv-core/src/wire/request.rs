@@ -75,9 +75,6 @@ pub(crate) enum Asked {
 }
 
 impl Request {
-    /// No request that is answered with a 101 is shorter: each part at its least, with bare LFs.
-    pub(crate) const SHORTEST: usize = "DIAL /t HTTP/1.1\nHost:\nConnection:upgrade\nUpgrade:rdv/1\n\n".len();
-
     /// Reads a whole head; the error is what the client is to be answered.
     ///
     /// ```
@@ -117,6 +114,10 @@ impl Request {
 }
 
 impl Asked {
+    /// No head behind which a connection goes on is shorter: each part at its least, with bare LFs. A request that is
+    /// answered with a 101 is longer by one.
+    pub(crate) const SHORTEST: usize = "OBSERVE /t HTTP/1.1\nHost:\nRdv-Attempt:0123456789abcdef\n\n".len();
+
     /// Reads a whole head; the error is what the client is to be answered.
     pub(crate) fn parse(head: &[u8]) -> Result<Asked, Reject> {
         let mut fields = [httparse::EMPTY_HEADER; HEADERS_MAX];

@@ -5,5 +5,6 @@ mod attempts;
 mod cancel;
 mod client;
 mod interfaces;
+mod opinion;
 mod server;
 mod streams;

@@ -9,7 +9,7 @@ use super::super::guest::Stage;
 use super::{Lobby, Reason};
 use crate::addr::PeerAddrs;
 use crate::io::ConnId;
-use crate::wire::{AttemptId, HeadReader, Observe, Opinion, Reject, Request};
+use crate::wire::{Asked, AttemptId, HeadReader, Observe, Opinion, Reject};
 
 /// What has become of an address.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,13 +40,11 @@ impl Lobby {
             return;
         };
         guest.told += 1;
-        // One that has sent more than its request is not one that waits for its answer.
-        let in_turn = matches!(&*guest.stage, Stage::Asking(reader) if reader.rest().is_empty());
-        let ask_again = noted == Noted::Nobody && in_turn && guest.told < TOLD_MAX;
+        let ask_again = noted == Noted::Nobody && guest.told < TOLD_MAX;
         let answer = Opinion { observed, noted: noted == Noted::Yes, ask_again }.encode();
         if ask_again {
             // Read on once that is written. For all of it there is the time that there is for one request.
-            guest.stage.enter(Stage::Asking(HeadReader::new(Request::SHORTEST)));
+            guest.stage.enter(Stage::Asking(HeadReader::new(Asked::SHORTEST)));
             self.out.write(conn, answer);
         } else {
             self.see_off(now, conn, answer, Reason::Observed);

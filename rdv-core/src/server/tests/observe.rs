@@ -222,12 +222,17 @@ fn asking_again_has_an_end() {
     assert_eq!((lobby.machine.waiting(), lobby.left()), (1, vec![]));
 }
 
-/// Of a head this short, what was read along with it is lost.
+/// However short its head is, nothing of what follows is lost.
 #[test]
-fn one_that_does_not_wait_for_its_answer_gets_no_second() {
-    let mut lobby = Bench::open(LobbyConfig::default());
-    let asked = asks(&mut lobby, SIX, &format!("OBSERVE /t HTTP/1.1\nHost:\nRdv-Attempt:{ID}\n\nOBSERVE"));
-    assert_eq!(wrote(&lobby, asked), answer(SIX, "no", "close"));
+fn one_that_does_not_wait_for_its_answer_gets_it_all_the_same() {
+    for chop in [1, usize::MAX] {
+        let mut lobby = Bench::open(LobbyConfig::default());
+        lobby.chop = chop;
+        let short = format!("OBSERVE /t HTTP/1.1\nHost:\nRdv-Attempt:{ID}\n\n");
+        let asked = asks(&mut lobby, SIX, &(short.repeat(2) + &request(Role::Dial, "tok")));
+        assert_eq!(wrote(&lobby, asked), answer(SIX, "no", "keep-alive").repeat(2));
+        assert_eq!(lobby.machine.waiting(), 1);
+    }
 }
 
 #[test]
