@@ -138,10 +138,10 @@ impl Asked {
         let token = token_of(parsed.path.unwrap_or_default())?;
 
         let method = parsed.method.unwrap_or_default();
-        let upgrades = lists(&headers, CONNECTION, UPGRADE.as_str());
-        let asks_for_addr = method == Observe::METHOD && !upgrades;
+        // A proxy in front may have set `Connection` as it does for every request.
+        let asks_for_addr = method == Observe::METHOD && !headers.contains_key(UPGRADE);
         if !asks_for_addr {
-            check_upgrade(upgrades, &headers)?;
+            check_upgrade(&headers)?;
         }
         if parsed.version != Some(1) {
             return Err(Reject::BadVersion("HTTP/1.0".into()));
@@ -171,8 +171,8 @@ pub(super) fn header_map(fields: &[httparse::Header<'_>]) -> Option<HeaderMap> {
     Some(headers)
 }
 
-fn check_upgrade(upgrades: bool, headers: &HeaderMap) -> Result<(), Reject> {
-    if !upgrades {
+fn check_upgrade(headers: &HeaderMap) -> Result<(), Reject> {
+    if !lists(headers, CONNECTION, UPGRADE.as_str()) {
         return Err(Reject::NotAnUpgrade);
     }
     if lists(headers, UPGRADE, PROTOCOL) {

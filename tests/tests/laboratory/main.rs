@@ -7,6 +7,7 @@
 
 mod course;
 mod nats;
+mod opinion;
 mod table;
 mod topologies;
 

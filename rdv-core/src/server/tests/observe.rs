@@ -247,7 +247,7 @@ fn questions_are_refused_like_requests() {
         (good.replace("OBSERVE", "GET"), "426", "not-an-upgrade"),
         // To a server that does not know it, this is the order of its checks.
         (good.replace("Host", "Connection: upgrade\r\nUpgrade: rdv/1\r\nHost"), "400", "bad-method"),
-        (good.replace("Host", "Connection: upgrade\r\nHost"), "426", "no-upgrade"),
+        (good.replace("Host", "Upgrade: rdv/1\r\nHost"), "426", "not-an-upgrade"),
     ];
     for (head, status, code) in rows {
         let mut lobby = Bench::open(LobbyConfig::default());
@@ -277,4 +277,8 @@ fn behind_a_proxy_it_is_the_proxy_s_word() {
     assert_eq!(wrote(&lobby, asked), answer(SIX, "no", "keep-alive"));
     let asked = asks(&mut lobby, "192.0.2.1:2", &head);
     assert_eq!(lobby.answer(asked), "no-observed-addr");
+    // It may mean well, and have every request upgraded.
+    let upgraded = head.replace("Host", &format!("Connection: upgrade\r\nX-Real: {FOUR}\r\nHost"));
+    let asked = asks(&mut lobby, "192.0.2.1:3", &upgraded);
+    assert_eq!(wrote(&lobby, asked), answer(FOUR, "no", "keep-alive"));
 }
