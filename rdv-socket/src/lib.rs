@@ -1,5 +1,5 @@
 //! The operating system's side of rdv, shared by all adapters: TCP sockets that listen and dial on
-//! one port, the listeners of a server, the options of a stream, and this machine's addresses.
+//! one port, the listeners of a server, the options of a stream, this machine's addresses, and chance.
 //!
 //! There is no runtime here. What comes in and goes out are the standard library's types, and every
 //! socket is **non-blocking and close-on-exec**, ready for `from_std` of mio, tokio, or async-io.
@@ -63,6 +63,7 @@ mod errno;
 mod listen;
 mod listen_addr;
 mod port;
+mod seed;
 mod stream;
 #[cfg(feature = "tls")]
 pub mod tls;
@@ -74,6 +75,7 @@ pub use addrs::{LocalAddr, local_addrs};
 pub use listen::listen;
 pub use listen_addr::{ListenAddr, ParseListenAddrError};
 pub use port::SharedPort;
+pub use seed::random_seed;
 pub use stream::{
     accept, connect_finished, is_about_one, read_now, reset, reset_on_drop, set_stream_options,
     try_stream_options,

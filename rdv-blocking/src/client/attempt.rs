@@ -46,7 +46,7 @@ pub(super) fn run(
         token: token.clone(),
         server_addrs,
         self_addrs: sockets.self_addrs(client)?,
-        seed: fastrand::u64(..),
+        seed: rdv_socket::random_seed(),
     };
     let mut connector = Connector::new(started, Instant::now(), &attempt, client.config.clone());
     loop {

@@ -1,7 +1,6 @@
 //! Looks: at this machine's interfaces, at the servers, and at what becomes of two clients of ours that meet there.
 //! Every step is bounded, and all of them together.
 
-use std::hash::{BuildHasher, RandomState};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
@@ -14,7 +13,7 @@ use rdv_core::{
     AddrSpace, AddrSpaces, Config, ConnectError, Fate, Headers, Origin, Phase, Role, ServerUrl, Token,
     WaitConstant,
 };
-use rdv_socket::SharedPort;
+use rdv_socket::{SharedPort, random_seed};
 use rustls::ClientConfig;
 
 use super::facts::{Endpoint, Facts, Meeting, Sighting, Unresolved};
@@ -195,7 +194,7 @@ impl Check {
             Arc::new(WaitConstant(if spaces.is_empty() { Duration::ZERO } else { MEETING }));
         client.config.timeout = Some(self.left(ATTEMPT_PATIENCE));
         // Nobody else knows it, and it is used once.
-        let token = format!("check-{:016x}{:016x}", random(), random());
+        let token = format!("check-{:016x}{:016x}", random_seed(), random_seed());
         let token: Token = token.parse().map_err(|_| failed("a random token is refused"))?;
         let vias = [via(&ports[0], addr)?, via(&ports[1], addr)?];
         let canceller = Canceller::new();
@@ -355,12 +354,8 @@ fn fault(error: &Error) -> Fault {
     Fault { exit: Exit::of(error), text }
 }
 
-fn random() -> u64 {
-    RandomState::new().hash_one(())
-}
-
 fn random_bytes() -> Vec<u8> {
-    (0..PAYLOAD_LEN / 8).flat_map(|_| random().to_ne_bytes()).collect()
+    (0..PAYLOAD_LEN / 8).flat_map(|_| random_seed().to_ne_bytes()).collect()
 }
 
 /// A timeout of nothing is an error, or none at all.
