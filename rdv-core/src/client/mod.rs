@@ -4,10 +4,12 @@
 
 mod config;
 mod connector;
+mod distance;
 mod error;
 mod handshake;
 mod link;
 mod observation;
+mod pace;
 mod pick;
 mod race;
 mod report;

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use log::debug;
 
+use super::distance::Distance;
 use super::link::{Greeting, Link, Step};
+use super::pace::{self, Refusal};
 use super::{Attempt, CandidateReport, Config, Event, Fate, Origin, Ready, Route};
 use crate::addr::{AddrSpace, AddrSpaces, PeerAddrs, SelfAddrs, unmapped};
 use crate::io::{ConnId, Input, Outbox, Target, after, earlier};
@@ -25,14 +27,18 @@ pub(super) struct Race {
     links: BTreeMap<ConnId, Entrant>,
     /// Connections that came before the 101: they wait for it, as they would in the listen backlog.
     early: Vec<(ConnId, SocketAddr)>,
-    started: bool,
+    started: Option<Instant>,
 }
 
 #[derive(Debug)]
 struct Candidate {
     report: CandidateReport,
+    /// When it was last dialled.
+    dialled: Option<Instant>,
     /// When to dial it again.
     redial: Option<Instant>,
+    /// Whether a dial has failed by an ICMP error.
+    prohibited: bool,
 }
 
 /// A link, and the index of the candidate that it belongs to, if that is listed.
@@ -55,11 +61,12 @@ impl Race {
             candidates: Vec::new(),
             links: BTreeMap::new(),
             early: Vec::new(),
-            started: false,
+            started: None,
         }
     }
 
-    /// Begins with the 101: the relay is a candidate, all enabled addresses are dialled at once.
+    /// Begins with the 101: the relay is a candidate, and the enabled addresses are dialled, all at once if they are not
+    /// too many. The nearest are the first.
     pub(super) fn start(
         &mut self,
         now: Instant,
@@ -67,13 +74,15 @@ impl Race {
         peer: &PeerAddrs,
         out: &mut Outbox<Event>,
     ) {
-        self.started = true;
+        self.started = Some(now);
         let (conn, remote) = relay;
         let candidate = self.list(now, remote, Origin::Relay, Fate::Ready);
         let link = Link::relay(conn, self.role, now, out);
         self.links.insert(conn, Entrant { link, remote, candidate });
 
-        for addr in peer.iter().copied() {
+        let mut addrs: Vec<SocketAddr> = peer.iter().copied().collect();
+        addrs.sort_by_key(|addr| Distance::between(addr.ip(), &self.self_addrs));
+        for addr in addrs {
             let fate = if self.self_addrs.contains(&addr) {
                 Fate::OwnAddr
             } else if addr.port() == 0 {
@@ -85,7 +94,7 @@ impl Race {
             };
             let candidate = self.list(now, addr, Origin::Listed, fate);
             if let (Fate::Dialing, Some(candidate)) = (fate, candidate) {
-                self.dial(now, candidate, out);
+                self.dial_or_wait(now, candidate, out);
             }
         }
         for (conn, remote) in std::mem::take(&mut self.early) {
@@ -102,7 +111,7 @@ impl Race {
     ) -> ConnId {
         let conn = out.issue();
         let remote = unmapped(remote);
-        if self.started {
+        if self.started.is_some() {
             self.admit(now, conn, remote, out);
         } else if self.early.len() < STRANGERS_MAX && self.spaces.includes(remote.ip()) {
             self.early.push((conn, remote));
@@ -147,7 +156,7 @@ impl Race {
                 self.candidates[candidate].redial = None;
                 if !self.has_link(candidate) {
                     self.note(now, Some(candidate), Fate::Dialing);
-                    self.dial(now, candidate, out);
+                    self.dial_or_wait(now, candidate, out);
                 }
             }
         }
@@ -218,6 +227,9 @@ impl Race {
     /// Lets a connection take part, if its address space is enabled and there are not too many.
     fn admit(&mut self, now: Instant, conn: ConnId, remote: SocketAddr, out: &mut Outbox<Event>) {
         let known = self.candidates.iter().position(|candidate| candidate.report.addr == remote);
+        if let Some(at) = known.filter(|at| self.candidates[*at].prohibited) {
+            return self.begin_anew(now, at, conn, out);
+        }
         let strangers = self.links.values().filter(|entrant| !entrant.link.is_greeted()).count();
         let fate = if !self.spaces.includes(remote.ip()) {
             Fate::NotEnabled
@@ -244,14 +256,28 @@ impl Race {
         }
         let space = AddrSpace::of(addr.ip());
         let report = CandidateReport { addr, space, origin, dials: 0, fate, at: now };
-        self.candidates.push(Candidate { report, redial: None });
+        self.candidates.push(Candidate { report, dialled: None, redial: None, prohibited: false });
         Some(self.candidates.len() - 1)
     }
 
+    /// Dials, unless its address family has as many sockets of ours as it may have. A SYN that is out keeps its socket,
+    /// so it is the least promising addresses that wait. Strangers' connections do not count, lest they keep us from it.
+    fn dial_or_wait(&mut self, now: Instant, at: usize, out: &mut Outbox<Event>) {
+        let is_ipv4 = self.candidates[at].report.addr.is_ipv4();
+        let is_ours = |entrant: &&Entrant| !entrant.link.is_connected() || entrant.link.route == Route::Relay;
+        let family = self.links.values().filter(|entrant| entrant.remote.is_ipv4() == is_ipv4);
+        if LISTENER + family.filter(is_ours).count() < SOCKETS_MAX {
+            self.dial(now, at, out);
+        } else {
+            self.candidates[at].redial = Some(now + CROWDED);
+        }
+    }
+
     fn dial(&mut self, now: Instant, candidate: usize, out: &mut Outbox<Event>) {
-        let report = &mut self.candidates[candidate].report;
+        let Candidate { report, dialled, .. } = &mut self.candidates[candidate];
         report.dials += 1;
         report.at = now;
+        *dialled = Some(now);
         let conn = out.connect(report.addr, Target::Peer);
         let entrant = Entrant { link: Link::dialing(conn), remote: report.addr, candidate: Some(candidate) };
         self.links.insert(conn, entrant);
@@ -266,27 +292,56 @@ impl Race {
         let Some(candidate) = candidate else {
             return;
         };
+        if let Fate::Failed(io::ErrorKind::HostUnreachable | io::ErrorKind::PermissionDenied) = fate {
+            self.candidates[candidate].prohibited = true;
+        }
         // EADDRNOTAVAIL says that the peer's own connection has the same four-tuple: that one counts.
-        if self.has_connected_link(candidate) {
+        if let Some(conn) = self.connected_link(candidate) {
+            if self.candidates[candidate].prohibited {
+                self.begin_anew(now, candidate, conn, out);
+            }
             return;
         }
         self.note(now, Some(candidate), fate);
         if let Fate::Failed(kind) = fate {
-            self.plan_redial(now, candidate, kind);
+            self.redial(now, candidate, kind, out);
         }
     }
 
-    /// Dials again only after an error (giving up a SYN that is out can reset the peer's answer), and after a
-    /// random pause: two peers that redial at one pace stay out of phase where NATs answer a SYN with an RST.
-    fn plan_redial(&mut self, now: Instant, candidate: usize, kind: io::ErrorKind) {
-        let hopeless = matches!(kind, io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported);
-        let candidate = &mut self.candidates[candidate];
-        if hopeless || candidate.report.origin != Origin::Listed {
+    /// Resets a connection that came in after an ICMP error had ended our own dial to the same peer.
+    ///
+    /// A firewall of ours, if it is Linux's, holds the two for one: it goes by the sequence number of our SYN, lets data
+    /// in, but never the peer's FIN. The RST has it forget both. If the peer comes again without a dial of ours, there is
+    /// no such firewall, and the connection is good. Else we dial, and the SYNs may cross.
+    fn begin_anew(&mut self, now: Instant, at: usize, conn: ConnId, out: &mut Outbox<Event>) {
+        let candidate = &mut self.candidates[at];
+        debug!("candidate {}: begun anew, for a dial was prohibited", candidate.report.addr);
+        candidate.prohibited = false;
+        let took = candidate.dialled.map_or(Duration::ZERO, |dialled| now.duration_since(dialled));
+        candidate.redial = Some(now + pace::turn(took));
+        out.reset(conn);
+        if let Some(entrant) = self.links.remove(&conn) {
+            entrant.link.end();
+        }
+        self.note(now, Some(at), Fate::Failed(io::ErrorKind::HostUnreachable));
+    }
+
+    /// Dials again, at once or later, but only after an error: giving up a SYN that is out can reset the peer's answer.
+    fn redial(&mut self, now: Instant, at: usize, kind: io::ErrorKind, out: &mut Outbox<Event>) {
+        let candidate = &mut self.candidates[at];
+        if candidate.report.origin != Origin::Listed {
             return;
         }
-        let slower = if candidate.report.dials > QUICK_DIALS { 10 } else { 1 };
-        let pause = self.rng.u64(REDIAL_MICROS) * slower;
-        candidate.redial = Some(now + Duration::from_micros(pause));
+        let racing = self.started.map_or(Duration::ZERO, |started| now.duration_since(started));
+        let took = now.duration_since(candidate.dialled.unwrap_or(now));
+        match pace::pause(Refusal { kind, took, racing, dials: candidate.report.dials }, &mut self.rng) {
+            None => {}
+            Some(Duration::ZERO) => {
+                self.note(now, Some(at), Fate::Dialing);
+                self.dial_or_wait(now, at, out);
+            }
+            Some(pause) => candidate.redial = Some(now + pause),
+        }
     }
 
     fn note(&mut self, now: Instant, candidate: Option<usize>, fate: Fate) {
@@ -304,11 +359,19 @@ impl Race {
         self.links.values().any(|entrant| entrant.candidate == Some(candidate))
     }
 
-    fn has_connected_link(&self, candidate: usize) -> bool {
-        self.links.values().any(|entrant| entrant.candidate == Some(candidate) && entrant.link.is_connected())
+    fn connected_link(&self, candidate: usize) -> Option<ConnId> {
+        let mut links = self.links.values().filter(|entrant| entrant.candidate == Some(candidate));
+        links.find(|entrant| entrant.link.is_connected()).map(|entrant| entrant.link.conn)
     }
 }
 
+/// Sockets that an attempt opens in one address family at a time: the connection to the server, the dials that have no
+/// result yet,
+const SOCKETS_MAX: usize = 9;
+/// and the one that listens.
+const LISTENER: usize = 1;
+/// When to look again whether a socket may be opened.
+const CROWDED: Duration = Duration::from_millis(100);
 /// Connections from unlisted addresses that may be under way at once.
 const STRANGERS_MAX: usize = 16;
 /// Links that may be there when one more is admitted. Beside the strangers' there is room for what an honest peer
@@ -317,7 +380,3 @@ const STRANGERS_MAX: usize = 16;
 const LINKS_MAX: usize = 64;
 /// Candidates that are reported on.
 const CANDIDATES_MAX: usize = 64;
-/// The pause before a dial is repeated.
-const REDIAL_MICROS: std::ops::RangeInclusive<u64> = 10_000..=90_000;
-/// After this many dials of one candidate the pauses are ten times as long.
-const QUICK_DIALS: u32 = 24;

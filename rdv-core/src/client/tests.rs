@@ -6,6 +6,7 @@ mod extremes;
 mod handshake;
 mod laws;
 mod observation;
+mod pace;
 mod pick;
 mod race;
 mod stale;

@@ -30,7 +30,7 @@ pub(crate) struct Topology {
 /// All of them. The adapters take turns, until each has been with each.
 pub(crate) fn topologies() -> Vec<Topology> {
     let mut all = Vec::new();
-    for group in [plain(), symmetric(), carriers(), at_home(), families(), far(), near()] {
+    for group in [plain(), symmetric(), carriers(), at_home(), families(), far(), switched(), near()] {
         all.extend(group);
     }
     for (i, topology) in all.iter_mut().enumerate() {
@@ -123,20 +123,20 @@ fn near() -> Vec<Topology> {
     let known = |why, topology: Topology| Topology { known: Some(why), ..topology };
     let one_lan = |topology: Topology| Topology { shared: 1, ..topology };
     vec![
-        known(NEVER_CROSS, direct("next door: homes that reset", resetting(), resetting())),
-        known(NEVER_CROSS, direct("next door: homes without firewall", bare(), bare())),
-        known(NEVER_CROSS, one_lan(lan("next door: one LAN, host firewalls that reset", Reset))),
-        known(STALLS, direct("next door: home, home that prohibits", home(), prohibiting())),
-        known(STALLS, direct("next door: home that prohibits, home", prohibiting(), home())),
+        known(NO_DISTANCE, direct("next door: homes that reset", resetting(), resetting())),
+        known(NO_DISTANCE, direct("next door: homes without firewall", bare(), bare())),
+        known(NO_DISTANCE, one_lan(lan("next door: one LAN, host firewalls that reset", Reset))),
+        known(NO_DISTANCE, direct("next door: home, home that prohibits", home(), prohibiting())),
+        known(NO_DISTANCE, direct("next door: home that prohibits, home", prohibiting(), home())),
         known(
-            STALLS,
+            NO_DISTANCE,
             direct(
                 "next door: IPv6 alone, a firewall that prohibits",
                 home().with(V6),
                 prohibiting().with(V6),
             ),
         ),
-        known(STALLS, one_lan(lan("next door: one LAN, host firewalls that prohibit", Prohibited))),
+        known(NO_DISTANCE, one_lan(lan("next door: one LAN, host firewalls that prohibit", Prohibited))),
     ]
 }
 
@@ -158,6 +158,27 @@ fn families() -> Vec<Topology> {
         direct("both families, IPv6 that is broken", on(Both, Nat::HOME), on(Broken6, Nat::HOME)),
         direct("IPv4 alone, both families", on(Families::V4, Nat::HOME), on(Both, Nat::HOME)),
         relay("IPv4 alone, IPv6 alone", internet(), internet().with(V6)),
+    ]
+}
+
+/// As near as a switch: whoever refuses has done so before the peer has read its own 101.
+fn switched() -> Vec<Topology> {
+    let wired = |side: Side| side.afar(Delay { base: Duration::from_micros(100), ..Delay::of_millis(0) });
+    let home = |nat: Nat| wired(Side::behind(&[nat]));
+    let host = |unexpected: Unexpected| wired(internet().firewalled(unexpected));
+    vec![
+        direct("0.4 ms apart: homes that reset", home(Nat::RESETTING), home(Nat::RESETTING)),
+        direct("0.4 ms apart: homes without firewall", home(Nat::BARE), home(Nat::BARE)),
+        direct("0.4 ms apart: host firewalls that reset", host(Reset), host(Reset)),
+        direct("0.4 ms apart: home, home that prohibits", home(Nat::HOME), home(Nat::PROHIBITING)),
+        direct("0.4 ms apart: home that prohibits, home", home(Nat::PROHIBITING), home(Nat::HOME)),
+        direct("0.4 ms apart: host firewalls that prohibit", host(Prohibited), host(Prohibited)),
+        direct("0.4 ms apart: internet, a host firewall that prohibits", wired(internet()), host(Prohibited)),
+        direct(
+            "0.4 ms apart: IPv6 alone, a firewall that prohibits",
+            home(Nat::HOME).with(V6),
+            home(Nat::PROHIBITING).with(V6),
+        ),
     ]
 }
 
@@ -203,11 +224,9 @@ fn relay(name: &'static str, dialer: Side, accepter: Side) -> Topology {
     Topology { name, sides, shared: 0, cable: None, server, adapters, ideal: Route::Relay, known: None }
 }
 
-/// Two SYNs cross if neither is longer under way than the other is later. The pauses between dials are 10 to 90 ms.
-const NEVER_CROSS: &str = "SYNs seldom cross where the way is far shorter than the pauses between dials";
-/// A host's own firewall still has the sequence number of a dial that has failed by an ICMP error, when it lets in
-/// the peer's SYN for the same two ports. To its window tracking the data that follow are invalid.
-const STALLS: &str = "connection tracking that has seen a failed dial takes what follows for invalid";
+/// Two SYNs cross if neither is longer under way than the other is later.
+const NO_DISTANCE: &str =
+    "within one machine a refusal is back before the next dial is made, and whether SYNs cross is chance";
 
 const BLOCKING: &dyn Adapter = &Blocking;
 const TOKIO: &dyn Adapter = &Tokio::Apart;

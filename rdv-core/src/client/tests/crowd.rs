@@ -1,5 +1,7 @@
 //! How many connections a race takes in.
 
+use std::io::ErrorKind;
+
 use super::*;
 use crate::WaitConstant;
 
@@ -60,6 +62,8 @@ fn an_honest_peer_has_room_in_a_crowd() {
             admits(&mut bench, &format!("198.51.100.77:{port}"));
         }
         for remote in &addrs {
+            // The last ones wait for those before them.
+            bench.wait(100);
             let dial = bench.dial(remote);
             bench.connects(dial);
             greets(&mut bench, role, dial);
@@ -68,4 +72,35 @@ fn an_honest_peer_has_room_in_a_crowd() {
             greets(&mut bench, role, inbound);
         }
     }
+}
+
+/// A listener and the relay are two more.
+#[test]
+fn no_more_than_9_sockets_of_a_family_are_opened_at_a_time() {
+    let addrs: Vec<String> = (1..=10).map(|host| format!("10.0.1.{host}:4000")).collect();
+    let mut bench = racing(Role::Dial, &addrs.join(", "));
+    let dialled = |bench: &Bench<Connector>| addrs.iter().filter(|addr| bench.dials(addr) > 0).count();
+    assert_eq!(dialled(&bench), 7);
+    bench.wait(60_000);
+    assert_eq!(dialled(&bench), 7, "a SYN that is out is not given up");
+
+    let first = bench.dial(&addrs[0]);
+    bench.connects(first);
+    bench.wait(100);
+    assert_eq!(dialled(&bench), 8);
+    // Once the dials have failed, it is the turn of the others.
+    for addr in &addrs[1..7] {
+        bench.fails(bench.dial(addr), ErrorKind::TimedOut);
+    }
+    bench.wait(100);
+    assert_eq!(dialled(&bench), 10);
+}
+
+#[test]
+fn the_same_network_is_dialled_first() {
+    let mut addrs: Vec<String> = (1..=9).map(|host| format!("198.51.100.{host}:4000")).collect();
+    addrs.push(NEAR.to_owned());
+    let bench = racing(Role::Dial, &addrs.join(", "));
+    assert_eq!(bench.dials(NEAR), 1, "ours is 10.0.0.5");
+    assert_eq!(bench.dials(&addrs[8]), 0);
 }

@@ -82,7 +82,8 @@ impl<'a> Timeline<'a> {
                 first = first.or(Some(sent.from + flow.takes.from));
             }
             let Some(gate) = closed().next() else {
-                let until = sent.plus(flow.takes).until.filter(|_| !self.can_be_crossed(flow));
+                let is_disturbed = self.can_be_crossed(flow) || self.can_be_begun_anew(flow);
+                let until = sent.plus(flow.takes).until.filter(|_| !is_disturbed);
                 return first.map(|from| Span { from, until });
             };
             if closed().any(|other| {
@@ -97,7 +98,7 @@ impl<'a> Timeline<'a> {
                 },
                 Unexpected::Reset | Unexpected::Unreachable => {
                     repeats = SYN_REPEATS.iter();
-                    sent.plus(gate.at).plus(gate.at).plus(REDIAL)
+                    sent.plus(gate.at).plus(gate.at).plus(redial(sent))
                 }
             };
         }
@@ -157,6 +158,18 @@ impl<'a> Timeline<'a> {
         self.atlas.flows.iter().any(|other| cross(flow, other) || cross(other, flow))
     }
 
+    /// Whether one side may reset what comes in, since an ICMP error has ended its own dial the other way: then both
+    /// flows begin anew.
+    fn can_be_begun_anew(&self, flow: &Flow) -> bool {
+        let can_be_prohibited = |flow: &Flow| {
+            let sent = self.departure(flow.from);
+            let mut gates = flow.gates.iter().filter(|gate| gate.refusal() == Unexpected::Unreachable);
+            gates.any(|gate| self.passes(gate, sent) != Pass::Yes)
+        };
+        let anew = |dialed: &Flow, came: &Flow| dialed.is_twin_of(came) && can_be_prohibited(dialed);
+        self.atlas.flows.iter().any(|other| anew(flow, other) || anew(other, flow))
+    }
+
     /// When the sender of a first SYN that can be refused knows for certain.
     fn refused_until(&self, flow: &Flow) -> Option<Option<Time>> {
         let sent = self.departure(flow.from);
@@ -174,8 +187,13 @@ impl<'a> Timeline<'a> {
 
 /// Seconds between a SYN and its repetitions.
 const SYN_REPEATS: [u64; 5] = [1, 2, 4, 8, 16];
-/// The pause between a dial that has failed and the next.
-const REDIAL: Span = Span { from: Time::from_millis(10), until: Some(Time::from_millis(90)) };
+/// The pause between a dial that was sent at some time and has failed, and the next.
+fn redial(sent: Span) -> Span {
+    let grown = |at: Time| at / 200;
+    let until = sent.until.map(|sent| 9 * grown(sent).clamp(Time::from_millis(10), Time::from_millis(100)));
+    Span { from: Time::ZERO, until: until.map(|until| until + MARGIN) }
+}
+
 /// More than any two sides are apart, at the pace of redials.
 const ATTEMPTS_MAX: usize = 64;
 /// For what takes no time on the way.
