@@ -83,10 +83,18 @@ impl Network {
     /// # Panics
     /// If it can't be built.
     pub fn new(sides: &[Side; 2], shared: usize) -> Self {
+        Self::with_server_afar(sides, shared, None)
+    }
+
+    /// The same, with the server at such a distance from the internet.
+    ///
+    /// # Panics
+    /// If it can't be built.
+    pub fn with_server_afar(sides: &[Side; 2], shared: usize, delay: Option<Delay>) -> Self {
         let lan = Lan::new("203.0.113", "2001:db8").routed();
         let mut routers = vec![(Node::router(&lan), lan)];
         let mut server = Node::new();
-        server.join(&routers[0].0, &routers[0].1, SERVER, None);
+        server.join(&routers[0].0, &routers[0].1, SERVER, delay);
 
         let mut path = Vec::new();
         let peers = [0, 1].map(|i| {
@@ -112,9 +120,14 @@ impl Network {
         Self { server, peers, routers }
     }
 
+    /// The server's address for a host with these families.
+    pub fn server_addr(&self, families: Families) -> String {
+        server_addr(&self.routers[0].1, families)
+    }
+
     /// The server's URL for a host with these families.
     pub fn url(&self, families: Families) -> String {
-        let addr = server_addr(&self.routers[0].1, families);
+        let addr = self.server_addr(families);
         if families == Families::V6 {
             format!("http://[{addr}]:{PORT}")
         } else {
