@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 use std::{fmt, thread};
 
-use rdv_core::Role;
+use rdv_core::{AddrSpaces, Role};
 use rdv_tests::SOON;
 use rdv_tests::adapter::{ADAPTERS, Adapter, Blocking, Party};
 use rdv_tests::answer::request;
@@ -40,6 +40,9 @@ fn all_are_given_back() {
             check(&before, adapter, format!("server, {way:?}"), || {
                 connected(&Ground::new(way, adapter, &Blocking, &Blocking));
             });
+        }
+        for way in [Way::Direct, Way::Relayed] {
+            check(&before, adapter, format!("what is selected, {way:?}"), || selected(adapter, way));
         }
         check(&before, adapter, "server shut down".to_owned(), || shut_down(adapter));
         check(&before, adapter, "a hundred attempts at once".to_owned(), || a_hundred(adapter));
@@ -91,6 +94,30 @@ fn connected(ground: &Ground) {
         one.reset();
         two.expect_cut();
         drop(ground.meet(role));
+    }
+}
+
+/// While the connection that was selected is in use, nothing else of the attempt is open.
+fn selected(adapter: &'static dyn Adapter, way: Way) {
+    let mut ground = Ground::new(way, &Blocking, adapter, adapter);
+    if way == Way::Direct {
+        // Several candidates, of which one is selected.
+        ground.one.config.spaces = AddrSpaces::ALL;
+        ground.two.config.spaces = AddrSpaces::ALL;
+    }
+    ground.server.settle();
+    let before = settled();
+    // Both ends are in this process; and so are the server's, if it relays.
+    let of_the_pair = if way.is_relayed() { 4 } else { 2 };
+    for role in [Role::Dial, Role::Accept] {
+        let (one, two) = ground.meet(role);
+        let what = format!("{}: {role}, selected, {way:?}", adapter.name());
+        expect_at_most(before.len() + of_the_pair, &before, format_args!("{what}"));
+        one.send("hello");
+        two.expect("hello");
+        assert_eq!(open().len(), before.len() + of_the_pair, "{what}: open: {:#?}", open());
+        drop((one, two));
+        expect_open(&before, format_args!("{what}, and dropped"));
     }
 }
 
@@ -151,8 +178,12 @@ fn check(before: &[String], adapter: &dyn Adapter, what: String, act: impl FnOnc
 
 /// No more than `before`, soon: threads of the tests' own may still be dropping theirs.
 fn expect_open(before: &[String], what: fmt::Arguments<'_>) {
+    expect_at_most(before.len(), before, what);
+}
+
+fn expect_at_most(count: usize, before: &[String], what: fmt::Arguments<'_>) {
     let deadline = Instant::now() + SOON;
-    while open().len() > before.len() {
+    while open().len() > count {
         assert!(Instant::now() < deadline, "{what}: {before:#?} open before, {:#?} after", open());
         thread::sleep(Duration::from_millis(1));
     }

@@ -6,7 +6,7 @@ use rdv_core::{RelayEnd, Role, Route};
 
 use crate::oracle::{Foretold, Verdict, foretell};
 use crate::scenario::{Choice, Mishap, Scenario};
-use crate::world::{Course, Outcome, run};
+use crate::world::{Course, Outcome, Sockets, run};
 
 /// Runs a scenario, and compares its outcome with what the oracle says and with what must always hold.
 ///
@@ -45,10 +45,23 @@ fn always(scenario: &Scenario, outcome: &Outcome) -> Result<(), String> {
         {
             return Err(format!("{role}: the attempt took {took:?}, its timeout is {timeout:?}"));
         }
+        sockets(course).map_err(|why| format!("{role}: {why}"))?;
         let died = matches!(scenario.mishap, Some(Mishap::PeerDies(it, _) | Mishap::PeerVanishes(it, _)) if it == role);
         if course.outcome.is_none() && !died {
             return Err(format!("{role}: the attempt has not ended"));
         }
+    }
+    Ok(())
+}
+
+/// An attempt takes few sockets, and gives them back at once.
+fn sockets(course: &Course) -> Result<(), String> {
+    if course.left != Sockets::default() {
+        return Err(format!("open at the end, beside what was selected: {:?}", course.left));
+    }
+    let with_listener = course.sockets.dialed.map(|dialed| dialed + 1);
+    if with_listener.into_iter().any(|count| count > SOCKETS_MAX) {
+        return Err(format!("{with_listener:?} sockets at a time, of IPv4 and IPv6"));
     }
     Ok(())
 }
@@ -103,3 +116,7 @@ fn in_time(scenario: &Scenario, dialed: &Course, route: Route) -> Result<(), Str
     }
     Ok(())
 }
+
+/// Sockets of a family that an attempt may have open at a time: its listener, its connection to the server, and its
+/// dials. What comes in is not in its hands.
+pub const SOCKETS_MAX: usize = 9;

@@ -24,6 +24,6 @@ mod sweep;
 pub mod world;
 
 pub use chance::Chance;
-pub use check::check;
+pub use check::{SOCKETS_MAX, check};
 pub use scenario::Scenario;
 pub use sweep::{Kind, Tally};

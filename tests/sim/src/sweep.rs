@@ -9,7 +9,7 @@ use std::thread;
 
 use rdv_core::Route;
 
-use crate::{Chance, Scenario, check, oracle::Verdict};
+use crate::{Chance, Scenario, check, oracle::Verdict, world::Sockets};
 
 /// Which scenarios a seed stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub struct Tally {
     pub lossy: u64,
     /// What happened on the networks, all told.
     pub steps: u64,
+    /// The most sockets that any attempt had open at a time.
+    pub sockets: Sockets,
     /// The seeds for which something was not as it must be, and what. At most the first 10 of each thread.
     pub failures: Vec<(u64, String)>,
 }
@@ -75,6 +77,8 @@ impl Kind {
         match result.unwrap_or_else(|panic| Err(message(&*panic))) {
             Ok((foretold, outcome)) => {
                 tally.steps = u64::from(outcome.steps);
+                tally.sockets =
+                    outcome.courses.iter().fold(Sockets::default(), |most, it| most.max(it.sockets));
                 tally.lossy = u64::from(outcome.lost > 0);
                 let verdict = if outcome.lost > 0 { foretold.if_lossy } else { foretold.verdict };
                 match outcome.courses[0].outcome {
@@ -112,6 +116,7 @@ impl AddAssign for Tally {
         self.failed += other.failed;
         self.lossy += other.lossy;
         self.steps += other.steps;
+        self.sockets = self.sockets.max(other.sockets);
         for (ours, theirs) in self.routes.iter_mut().flatten().zip(other.routes.iter().flatten()) {
             *ours += theirs;
         }
@@ -128,7 +133,13 @@ impl fmt::Display for Tally {
             writeln!(f, "{:>10}  {:>10}  {:>10}", format!("{verdict:?}"), routes[direct], routes[relay])?;
         }
         let Self { attempts, failed, lossy, steps, .. } = self;
-        write!(f, "{attempts} attempts, {steps} steps, {lossy} with losses, {failed} without a connection")
+        writeln!(
+            f,
+            "{attempts} attempts, {steps} steps, {lossy} with losses, {failed} without a connection"
+        )?;
+        let Sockets { dialed: [v4, v6], came_in: [in4, in6] } = self.sockets;
+        let (v4, v6) = (v4 + 1, v6 + 1);
+        write!(f, "sockets at a time: {v4} of IPv4, {v6} of IPv6; and {in4} and {in6} that came in")
     }
 }
 

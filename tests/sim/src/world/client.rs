@@ -6,7 +6,7 @@ use bytes::Bytes;
 use rdv_core::Contract;
 use rdv_core::{Attempt, Config, ConnectError, Connector, Event, Output, Role, Route, Selected};
 
-use super::driver::Driver;
+use super::driver::{Driver, Sockets};
 use crate::net::tcp::{Notice, Read, SocketId};
 use crate::net::{Internet, Time};
 use crate::scenario::{Peer, Scenario, TOKEN};
@@ -46,6 +46,10 @@ pub struct Course {
     pub complete: bool,
     /// How often it dialled its peer.
     pub dials: u32,
+    /// Sockets that were open at a time during the attempt.
+    pub sockets: Sockets,
+    /// Those that were open at the instant after its end, beside the one that was selected.
+    pub left: Sockets,
 }
 
 impl Client {
@@ -115,7 +119,7 @@ impl Client {
                 Stage::Attempting { connector, contract, .. } => {
                     let conn = connector.handle_accept(epoch + net.now(), *remote);
                     contract.accepted(conn);
-                    self.driver.accepted(conn, *socket);
+                    self.driver.accepted(conn, *socket, *remote);
                 }
                 Stage::Talking { .. } | Stage::Done => net.close(self.driver.host, *socket),
             }
@@ -209,6 +213,7 @@ impl Client {
             event => panic!("unknown event {event:?}"),
         };
         self.course.outcome = Some(outcome);
+        (self.course.sockets, self.course.left) = (self.driver.sockets, self.driver.open());
         self.course.matched = report.matched.map(|at| at - epoch);
         self.course.dials = report.candidates.iter().map(|candidate| candidate.dials).sum();
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
+use std::net::SocketAddr;
 
 use rdv_core::{ConnId, Input, Intent};
 
@@ -20,10 +21,22 @@ pub(super) struct Driver {
     writes: BTreeMap<ConnId, Time>,
     stops: BTreeMap<ConnId, Time>,
     slow: bool,
+    pub(super) sockets: Sockets,
+}
+
+/// How many sockets were open at a time, of IPv4 and of IPv6.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sockets {
+    /// Those that the process has opened itself, without its listeners.
+    pub dialed: [usize; 2],
+    /// Those that have come in.
+    pub came_in: [usize; 2],
 }
 
 struct Wire {
     socket: Option<SocketId>,
+    remote: SocketAddr,
+    came_in: bool,
     connecting: bool,
     reading: Option<usize>,
 }
@@ -49,13 +62,16 @@ impl Driver {
             writes: BTreeMap::new(),
             stops: BTreeMap::new(),
             slow,
+            sockets: Sockets::default(),
         }
     }
 
     /// A machine has named a connection that came in.
-    pub(super) fn accepted(&mut self, conn: ConnId, socket: SocketId) {
-        self.wires.insert(conn, Wire { socket: Some(socket), connecting: false, reading: None });
+    pub(super) fn accepted(&mut self, conn: ConnId, socket: SocketId, remote: SocketAddr) {
+        let wire = Wire { socket: Some(socket), remote, came_in: true, connecting: false, reading: None };
+        self.wires.insert(conn, wire);
         self.names.insert(socket, conn);
+        self.count();
     }
 
     pub(super) fn obey(&mut self, net: &mut Internet<'_>, intent: Intent) {
@@ -71,7 +87,10 @@ impl Driver {
                         None
                     }
                 };
-                self.wires.insert(conn, Wire { socket, connecting: socket.is_some(), reading: None });
+                let connecting = socket.is_some();
+                let wire = Wire { socket, remote, came_in: false, connecting, reading: None };
+                self.wires.insert(conn, wire);
+                self.count();
             }
             Intent::Read { conn, max } => {
                 if let Some(wire) = self.wires.get_mut(&conn) {
@@ -167,6 +186,16 @@ impl Driver {
         self.answers.pop_front()
     }
 
+    /// Sockets that are open.
+    pub(super) fn open(&self) -> Sockets {
+        let mut open = Sockets::default();
+        for wire in self.wires.values().filter(|wire| wire.socket.is_some()) {
+            let kind = if wire.came_in { &mut open.came_in } else { &mut open.dialed };
+            kind[usize::from(wire.remote.is_ipv6())] += 1;
+        }
+        open
+    }
+
     pub(super) fn socket(&self, conn: ConnId) -> Option<SocketId> {
         self.wires.get(&conn)?.socket
     }
@@ -191,6 +220,10 @@ impl Driver {
         self.answers.clear();
         self.writes.clear();
         self.stops.clear();
+    }
+
+    fn count(&mut self) {
+        self.sockets = self.sockets.max(self.open());
     }
 
     fn try_read(&mut self, net: &mut Internet<'_>, conn: ConnId) {
@@ -231,6 +264,15 @@ impl Driver {
             net.close(self.host, socket);
         }
         self.answers.push_back(Answer::Failed(conn, kind));
+    }
+}
+
+impl Sockets {
+    /// The larger of each.
+    #[must_use]
+    pub fn max(self, other: Sockets) -> Sockets {
+        let max = |one: [usize; 2], two: [usize; 2]| [one[0].max(two[0]), one[1].max(two[1])];
+        Sockets { dialed: max(self.dialed, other.dialed), came_in: max(self.came_in, other.came_in) }
     }
 }
 

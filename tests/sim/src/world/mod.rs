@@ -14,6 +14,7 @@ use crate::net::{HostId, Internet, Time};
 use crate::scenario::{Mishap, Scenario};
 use client::Client;
 pub use client::Course;
+pub use driver::Sockets;
 use server::Server;
 pub use server::ServerLog;
 use stranger::Stranger;

@@ -101,7 +101,7 @@ impl Server {
             Notice::Accepted { socket, remote, .. } => {
                 let conn = self.lobby.handle_accept(now, *remote);
                 self.contract.accepted(conn);
-                self.driver.accepted(conn, *socket);
+                self.driver.accepted(conn, *socket, *remote);
             }
             Notice::Readable(socket) | Notice::Failed(socket, _) if self.copied.contains_key(socket) => {
                 self.copy(now, net, self.copied[socket]);
