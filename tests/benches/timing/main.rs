@@ -1,4 +1,5 @@
-//! How long it takes to connect, in round trips: `cargo bench -p rdv-tests --bench timing` as root, on an idle machine.
+//! How long it takes to connect, in round trips: `cargo bench -p rdv-tests --bench timing` as root, on an
+//! idle machine; on a busy one the wires are late too, unless all of it runs under `chrt -f 10`.
 //!
 //! Server, dialer and accepter are equally far from each other, on the laboratory's networks. The accepter waits at the
 //! server. What the wires take is measured in the same run, by a bare TCP connect: that is one round trip.

@@ -10,7 +10,7 @@ use crate::net::{
     Dependence, FirewallPolicy, Gateway, Host, HostId, Interface, Lifetimes, Link, NatPolicy, Ports, Realm,
     RealmId, Time, Topology, Unexpected,
 };
-use crate::scenario::{Choice, Mishap, Peer, Says, Scenario, Stranger};
+use crate::scenario::{Choice, Mishap, Peer, Rules, Says, Scenario, Stranger};
 
 impl Scenario {
     /// The scenario that has this number, without mishaps: the oracle knows its outcome.
@@ -273,6 +273,7 @@ impl<'a, 'b> Plan<'a, 'b> {
                 choice,
                 timeout: None,
                 second_opinion: self.chance.percent(90),
+                rules: Rules::Ours,
             }
         })
     }

@@ -50,6 +50,20 @@ pub struct Peer {
     pub timeout: Option<Duration>,
     /// Whether it asks for a second opinion.
     pub second_opinion: bool,
+    /// Whose rules it keeps to.
+    pub rules: Rules,
+}
+
+/// The rules that a client keeps to. rdv-core knows its own alone; of others the network keeps from it what they
+/// would not have done. The oracle knows our own alone, too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rules {
+    /// Those of rdv-core.
+    #[default]
+    Ours,
+    /// Those of betamos/rdv v0.0.6: an address is dialled once, what is offered is what the default routes leave from,
+    /// and the server is reached by IPv4 alone. Its server's answer takes one more round trip.
+    Reference,
 }
 
 /// The pickers that ship.
@@ -123,23 +137,25 @@ impl Scenario {
     }
 
     /// Where the server is, for a client that resolves its name.
-    pub fn server_addrs(&self) -> Vec<SocketAddr> {
-        let interfaces = &self.topology.hosts[self.server].interfaces;
-        interfaces.iter().map(|it| SocketAddr::new(it.addr, SERVER_PORT)).collect()
+    pub fn server_addrs(&self, role: Role) -> Vec<SocketAddr> {
+        let is_tried = |addr: &SocketAddr| self.peer(role).rules == Rules::Ours || addr.is_ipv4();
+        let interfaces = self.topology.hosts[self.server].interfaces.iter();
+        interfaces.map(|it| SocketAddr::new(it.addr, SERVER_PORT)).filter(is_tried).collect()
     }
 
     /// What a peer says of itself.
     pub fn self_addrs(&self, role: Role) -> SelfAddrs {
         let peer = self.peer(role);
         let interfaces = &self.topology.hosts[peer.host].interfaces;
-        let local = interfaces.iter().enumerate().map(|(i, it)| LocalAddr::new(it.addr, format!("eth{i}")));
+        let known = interfaces.iter().filter(|it| peer.rules == Rules::Ours || it.default_route);
+        let local = known.enumerate().map(|(i, it)| LocalAddr::new(it.addr, format!("eth{i}")));
         let selected = SelfAddrs::select(local, peer.port, peer.spaces, &Interfaces::default());
         selected.expect("no interface is named")
     }
 
     /// The server's addresses that a peer can reach: IPv4 before IPv6, as they are tried.
     pub fn server_addrs_for(&self, role: Role) -> Vec<SocketAddr> {
-        let mut addrs = self.server_addrs();
+        let mut addrs = self.server_addrs(role);
         addrs.retain(|addr| self.topology.route(self.peer(role).host, addr.ip()).is_some());
         addrs.sort_by_key(SocketAddr::is_ipv6);
         addrs

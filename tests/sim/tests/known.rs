@@ -10,7 +10,8 @@ use rdv_sim::net::{
     Topology, Unexpected,
 };
 use rdv_sim::oracle::Verdict;
-use rdv_sim::scenario::{Choice, Peer, Scenario};
+use rdv_sim::scenario::{Choice, Peer, Rules, Scenario};
+use rdv_sim::world::run;
 
 /// The names that people have for NATs.
 const FULL_CONE: NatPolicy = nat(Dependence::Independent, Dependence::Independent, Ports::Random);
@@ -136,6 +137,30 @@ fn a_lost_syn_does_not_matter_to_who_has_patience() {
     assert!(lost > 50, "only {lost} packets were lost");
 }
 
+#[test]
+fn the_references_rules_cost_a_round_trip_and_ipv6() {
+    let by = |rules: Rules, scenario: &Scenario| {
+        let mut scenario = scenario.clone();
+        // The accepter waits.
+        scenario.peers[0].comes = Time::from_millis(500);
+        scenario.peers.iter_mut().for_each(|peer| peer.rules = rules);
+        let [dialer, _] = run(&scenario).courses;
+        (dialer.duration(), dialer.outcome.and_then(Result::ok))
+    };
+    // Two links each way make a round trip of 40 ms.
+    let both = scenario(None, None);
+    for (rules, took) in [(Rules::Ours, 140), (Rules::Reference, 180)] {
+        assert_eq!(by(rules, &both), (Some(Time::from_millis(took)), Some(Route::Direct)), "{rules:?}");
+    }
+
+    let mut v6 = both;
+    for (host, last) in v6.topology.hosts.iter_mut().zip(1..) {
+        host.interfaces[0].addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last).into();
+    }
+    assert_eq!(by(Rules::Ours, &v6).1, Some(Route::Direct));
+    assert_eq!(by(Rules::Reference, &v6), (Some(Time::ZERO), None), "no server without IPv4");
+}
+
 /// Runs it, and compares its route with what everyone knows; by either order of coming.
 fn meets(scenario: &Scenario, route: Route) {
     for comes in [[0, 500], [500, 0], [0, 0]] {
@@ -184,6 +209,7 @@ fn scenario(dialers: Option<NatPolicy>, accepters: Option<NatPolicy>) -> Scenari
         choice: Choice::WaitForP2p(Duration::from_secs(1)),
         timeout: None,
         second_opinion: true,
+        rules: Rules::Ours,
     };
     let peers = [peer(Role::Dial, 1, 40_001), peer(Role::Accept, 2, 50_002)];
     let topology = Topology { realms, hosts, unroutable: Unexpected::Unreachable };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rdv_core::{AddrSpaces, Role};
 use rdv_sim::net::{Host, Interface, Link, Realm, Time, Topology, Unexpected};
-use rdv_sim::scenario::{Choice, Peer, Scenario};
+use rdv_sim::scenario::{Choice, Peer, Rules, Scenario};
 use rdv_sim::{SOCKETS_MAX, check};
 
 #[test]
@@ -55,6 +55,7 @@ fn scenario() -> Scenario {
         comes: Time::ZERO,
         choice: Choice::WaitConstant(Duration::from_secs(1)),
         timeout: None,
+        rules: Rules::Ours,
     };
     Scenario {
         topology: Topology {

@@ -8,6 +8,7 @@
 mod course;
 mod nats;
 mod opinion;
+mod simulated;
 mod table;
 mod topologies;
 

@@ -70,7 +70,7 @@ impl Client {
             role: peer.role,
             url: "http://rdv.example".parse().unwrap_or_else(|err| panic!("{err}")),
             token: TOKEN.parse().unwrap_or_else(|err| panic!("{err}")),
-            server_addrs: scenario.server_addrs(),
+            server_addrs: scenario.server_addrs(peer.role),
             self_addrs: scenario.self_addrs(peer.role),
             seed: rng.u64(..),
         };
@@ -82,7 +82,7 @@ impl Client {
         let mut client = Self {
             role: peer.role,
             port: peer.port,
-            driver: Driver::new(peer.host, peer.port, rng.u64(..), scenario.slow),
+            driver: Driver::new(peer.host, peer.port, rng.u64(..), scenario.slow).by(peer.rules),
             stage: Stage::Attempting { connector, contract: Contract::new(now), deadline: None },
             speech,
             silent,

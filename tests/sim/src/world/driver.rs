@@ -1,13 +1,14 @@
 //! Completions on simulated sockets: what the adapters' `driver.rs` is to real ones.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 
-use rdv_core::{ConnId, Input, Intent};
+use rdv_core::{ConnId, Input, Intent, Target};
 
 use crate::net::tcp::{Notice, Read, SocketId};
 use crate::net::{HostId, Internet, Time};
+use crate::scenario::Rules;
 
 /// The connections of one process.
 pub(super) struct Driver {
@@ -21,6 +22,13 @@ pub(super) struct Driver {
     writes: BTreeMap<ConnId, Time>,
     stops: BTreeMap<ConnId, Time>,
     slow: bool,
+    rules: Rules,
+    /// The peer's addresses that were dialled.
+    dialed: BTreeSet<SocketAddr>,
+    /// By the reference's rules, how long a round trip to the server takes, or since when it has been under way.
+    trips: BTreeMap<ConnId, Time>,
+    /// And until when the server's answer is not complete.
+    late: BTreeMap<ConnId, Time>,
     pub(super) sockets: Sockets,
 }
 
@@ -62,8 +70,17 @@ impl Driver {
             writes: BTreeMap::new(),
             stops: BTreeMap::new(),
             slow,
+            rules: Rules::Ours,
+            dialed: BTreeSet::new(),
+            trips: BTreeMap::new(),
+            late: BTreeMap::new(),
             sockets: Sockets::default(),
         }
+    }
+
+    /// The same for a client with these rules.
+    pub(super) fn by(self, rules: Rules) -> Self {
+        Self { rules, ..self }
     }
 
     /// A machine has named a connection that came in.
@@ -76,7 +93,16 @@ impl Driver {
 
     pub(super) fn obey(&mut self, net: &mut Internet<'_>, intent: Intent) {
         match intent {
-            Intent::Connect { conn, remote, .. } => {
+            // By the rules of others, this never happens: no socket, and no outcome.
+            Intent::Connect { conn, remote, to: Target::Peer }
+                if self.rules == Rules::Reference && !self.dialed.insert(remote) =>
+            {
+                self.wires.insert(conn, Wire::dialing(None, remote));
+            }
+            Intent::Connect { conn, remote, to } => {
+                if self.rules == Rules::Reference && to == Target::Server {
+                    self.trips.insert(conn, net.now());
+                }
                 let socket = match net.connect(self.host, self.port, remote) {
                     Ok(socket) => {
                         self.names.insert(socket, conn);
@@ -87,9 +113,7 @@ impl Driver {
                         None
                     }
                 };
-                let connecting = socket.is_some();
-                let wire = Wire { socket, remote, came_in: false, connecting, reading: None };
-                self.wires.insert(conn, wire);
+                self.wires.insert(conn, Wire::dialing(socket, remote));
                 self.count();
             }
             Intent::Read { conn, max } => {
@@ -153,6 +177,7 @@ impl Driver {
                 if let Some(wire) = self.wires.get_mut(&conn) {
                     wire.connecting = false;
                 }
+                self.trips.entry(conn).and_modify(|trip| *trip = net.now() - *trip);
                 self.answers.push_back(Answer::Connected(conn));
             }
             // Who does nothing on a connection does not hear of its end; a read under way does.
@@ -164,7 +189,11 @@ impl Driver {
                     self.try_read(net, conn);
                 }
             }
-            Notice::Readable(_) => self.try_read(net, conn),
+            Notice::Readable(_) if self.late.contains_key(&conn) => {}
+            Notice::Readable(_) => match self.trips.remove(&conn) {
+                Some(trip) => _ = self.late.insert(conn, net.now() + trip),
+                None => self.try_read(net, conn),
+            },
             Notice::Accepted { .. } => {}
         }
         true
@@ -172,7 +201,7 @@ impl Driver {
 
     /// When the next of what takes its time is done.
     pub(super) fn deadline(&self) -> Option<Time> {
-        self.writes.values().chain(self.stops.values()).min().copied()
+        self.writes.values().chain(self.stops.values()).chain(self.late.values()).min().copied()
     }
 
     /// Takes note of what is done by now.
@@ -180,6 +209,7 @@ impl Driver {
         let now = net.now();
         self.answers.extend(due(&mut self.writes, now).into_iter().map(Answer::Wrote));
         due(&mut self.stops, now).into_iter().for_each(|conn| self.stop_read(net, conn));
+        due(&mut self.late, now).into_iter().for_each(|conn| self.try_read(net, conn));
     }
 
     pub(super) fn answer(&mut self) -> Option<Answer> {
@@ -204,6 +234,8 @@ impl Driver {
     pub(super) fn release(&mut self, conn: ConnId) -> Option<SocketId> {
         self.writes.remove(&conn);
         self.stops.remove(&conn);
+        self.trips.remove(&conn);
+        self.late.remove(&conn);
         let socket = self.wires.remove(&conn)?.socket?;
         self.names.remove(&socket);
         Some(socket)
@@ -220,6 +252,8 @@ impl Driver {
         self.answers.clear();
         self.writes.clear();
         self.stops.clear();
+        self.trips.clear();
+        self.late.clear();
     }
 
     fn count(&mut self) {
@@ -264,6 +298,12 @@ impl Driver {
             net.close(self.host, socket);
         }
         self.answers.push_back(Answer::Failed(conn, kind));
+    }
+}
+
+impl Wire {
+    fn dialing(socket: Option<SocketId>, remote: SocketAddr) -> Self {
+        Self { socket, remote, came_in: false, connecting: socket.is_some(), reading: None }
     }
 }
 
