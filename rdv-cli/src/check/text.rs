@@ -37,6 +37,13 @@ fn machine(facts: &Facts, findings: &Findings) -> Vec<String> {
     let space = |ip| AddrSpace::of(ip).map_or("no unicast", AddrSpace::name);
     let mut lines: Vec<String> =
         facts.interfaces.iter().map(|(name, ip)| format!("{name}: {ip} ({})", space(*ip))).collect();
+    let has_ipv4 = facts
+        .interfaces
+        .iter()
+        .any(|(_, ip)| matches!(AddrSpace::of(*ip), Some(AddrSpace::Public4 | AddrSpace::Private4)));
+    if !has_ipv4 && findings.has_public6 {
+        lines.push("There is no IPv4 address: to peers without IPv6 there is the relay alone.".to_owned());
+    }
     if !findings.has_public6 {
         lines.push("There is no public IPv6 address.".to_owned());
     }
@@ -131,7 +138,10 @@ fn between(Family { observed, between, .. }: Family) -> String {
 
 fn ports(ports: Ports, between: Between) -> Option<&'static str> {
     match (ports, between) {
-        (Ports::Untold, _) | (Ports::Kept, Between::Nothing | Between::SameNetwork) => None,
+        // Of a proxy's own connections, the ports say nothing.
+        (Ports::Untold, _)
+        | (Ports::Kept, Between::Nothing | Between::SameNetwork)
+        | (Ports::Kept | Ports::Changed, Between::Proxy) => None,
         (Ports::Kept, _) => Some("it sees our port as it is: the NAT keeps it."),
         (Ports::Changed, _) => Some("it sees another port than ours: it is changed on the way."),
         (Ports::Hidden, _) => {

@@ -94,6 +94,23 @@ fn one_address_can_not_tell() {
 }
 
 #[test]
+fn without_ipv4_some_peers_are_out_of_reach() {
+    let missing = "There is no IPv4 address: to peers without IPv6 there is the relay alone.\n";
+    let mut facts = facts("203.0.113.9:9001");
+    assert!(!lines(&text(&facts)).contains(missing));
+    facts.interfaces = vec![("eth0".to_owned(), "2001:db8:1::15".parse().unwrap())];
+    assert!(lines(&text(&facts)).contains(missing));
+}
+
+#[test]
+fn of_a_proxys_ports_nothing_is_said() {
+    let mut facts = facts("10.1.2.3:9001");
+    facts.endpoints[0].sightings[0].observed = Some(addr("10.1.2.3:9004"));
+    let lines = lines(&text(&facts));
+    assert!(lines.contains("a proxy in front of it") && !lines.contains("another port"), "{lines}");
+}
+
+#[test]
 fn good_news_need_no_advice() {
     let text = text(&facts("203.0.113.9:9001"));
     assert!(text.verdict.starts_with("A direct connection is likely: "), "{}", text.verdict);
