@@ -65,7 +65,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::Connect`] for whatever the protocol has to say, such as a timeout or a refusal;
-    /// [`Error::Resolve`] if the server's name has no address; [`Error::Socket`] if this machine can't provide
+    /// [`Error::Resolve`] if the server's name (or its proxy's) has no address; [`Error::Socket`] if this machine can't provide
     /// sockets; [`Error::Interface`] if it does not have a network interface that the configuration names;
     /// [`Error::Tls`] for a TLS configuration that is of no use; [`Error::Cancelled`].
     pub fn connect_until(
@@ -102,7 +102,7 @@ pub struct Via {
     /// The port to listen on and to dial from. If attempts share it, each may get connections that were meant for
     /// another one, so at most one of them should have any address space enabled.
     pub port: SharedPort,
-    /// Where the server is. Its name in the URL is not looked up.
+    /// Where the server is, or the proxy if one is configured. No name is looked up.
     pub server_addrs: Vec<SocketAddr>,
 }
 

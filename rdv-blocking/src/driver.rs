@@ -87,10 +87,26 @@ impl Driver {
         self.sockets.get_mut(&token_of(conn).0).map(|socket| &mut socket.stream)
     }
 
-    /// Carries out an intent. Connect is the exception: whoever has the port opens the connection, and adds it.
+    /// Has a connection go on as another one on the same socket, which is to be connected by what is to begin on it.
+    pub(crate) fn wrap(&mut self, conn: ConnId, wrap: impl FnOnce(Stream) -> io::Result<Stream>) {
+        let Some(Socket { stream, .. }) = self.sockets.remove(&token_of(conn).0) else {
+            return;
+        };
+        match wrap(stream) {
+            Ok(stream) => {
+                self.sockets.insert(token_of(conn).0, Socket::connecting(conn, stream));
+                self.advance(conn);
+            }
+            Err(err) => self.answers.push_back(Answer { conn, what: What::Failed(err) }),
+        }
+    }
+
+    /// Carries out an intent. Connect and Secure are the exceptions: whoever has the port opens the connection, and adds
+    /// it; and whoever has the means of TLS wraps it.
     pub(crate) fn perform(&mut self, intent: Intent) {
         match intent {
             Intent::Connect { conn, .. } => self.add(Err(ErrorKind::Unsupported.into()), conn),
+            Intent::Secure { conn } => self.wrap(conn, |_| Err(ErrorKind::Unsupported.into())),
             Intent::Read { conn, max } => self.with(conn, |socket| {
                 socket.read = Some(max);
                 socket.try_read()

@@ -66,7 +66,7 @@ fn run(args: &[String]) -> Result<(), Box<dyn Error>> {
     });
     let attempt = Attempt {
         role,
-        server_addrs: (url.host(), url.port()).to_socket_addrs()?.collect(),
+        server_addrs: config.first_hop(&url).to_socket_addrs()?.collect(),
         url,
         token: token.parse()?,
         self_addrs: SelfAddrs::select(local, driver.port.port(), config.spaces, &config.interfaces)?,
@@ -142,6 +142,8 @@ impl Driver {
                 let stream = self.port.connect(remote);
                 self.add(conn, stream, true);
             }
+            // For an https server behind a proxy, and here is neither.
+            Intent::Secure { conn } => self.answers.push_back((conn, Answer::Failed(ErrorKind::Unsupported))),
             Intent::Read { conn, max } => self.with(conn, |socket| socket.read = Some(max)),
             Intent::Write { conn, data } => self.with(conn, |socket| socket.write = Some(data)),
             Intent::Check { conn } => {

@@ -66,6 +66,8 @@ struct Conn {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Dialing,
+    /// TLS has been asked for.
+    Securing,
     Open,
     Spliced,
 }
@@ -143,7 +145,8 @@ impl Contract {
         };
         match *input {
             Input::Connected(_) => {
-                assert!(it.stage == Stage::Dialing, "driver: {input:?}, but it is not being dialled: {it:?}");
+                let awaited = matches!(it.stage, Stage::Dialing | Stage::Securing);
+                assert!(awaited, "driver: {input:?}, but it is not being dialled: {it:?}");
                 it.stage = Stage::Open;
             }
             Input::Read(_, data) => {
@@ -169,7 +172,8 @@ impl Contract {
                 }
             },
             Input::Failed(..) => {
-                let busy = it.stage == Stage::Dialing || it.read.is_some() || it.writing;
+                let connecting = matches!(it.stage, Stage::Dialing | Stage::Securing);
+                let busy = connecting || it.read.is_some() || it.writing;
                 assert!(busy, "driver: {input:?}, but nothing was under way: {it:?}");
                 self.leaves(conn, Past::Failed { crossed: queued });
             }
@@ -286,7 +290,8 @@ impl Contract {
                 assert!(!self.ended, "{intent:?} after the end");
                 return self.issued(conn, Stage::Dialing);
             }
-            Intent::Read { conn, .. }
+            Intent::Secure { conn }
+            | Intent::Read { conn, .. }
             | Intent::Write { conn, .. }
             | Intent::Check { conn }
             | Intent::StopRead { conn }
@@ -308,6 +313,11 @@ impl Contract {
         let Some(it) = self.conns.get_mut(&conn) else { panic!("{intent:?}, but {conn:?} is unknown") };
         assert!(closing || it.stage == Stage::Open, "{intent:?}, but {it:?}");
         match intent {
+            Intent::Secure { .. } => {
+                assert!(!it.shut, "{intent:?} behind a FIN: {it:?}");
+                assert!(it.read.is_none() && !it.writing, "{intent:?} with something under way: {it:?}");
+                it.stage = Stage::Securing;
+            }
             Intent::Read { max, .. } => {
                 assert!(it.read.is_none(), "{intent:?} on top of a read: {it:?}");
                 it.read = Some(max.get());

@@ -29,8 +29,14 @@ pub enum Intent {
         conn: ConnId,
         /// Where to connect to.
         remote: SocketAddr,
-        /// The server (whose connection may need TLS, the driver's part) or the peer (never).
+        /// The server (whose connection may need TLS, the driver's part), or a proxy or the peer (never).
         to: Target,
+    },
+    /// Begin TLS with the server (ALPN `http/1.1`) on a connection to [`Target::Proxy`], through which it is reached by
+    /// now. Answered by [`Input::Connected`] or [`Input::Failed`]. Nothing is under way on the connection meanwhile.
+    Secure {
+        /// The connection.
+        conn: ConnId,
     },
     /// Read **once**, at most `max` bytes. Answered by [`Input::Read`] or [`Input::Failed`].
     ///
@@ -84,6 +90,8 @@ pub enum Intent {
 pub enum Target {
     /// The rdv server. For an https URL, [`Input::Connected`] is due only once TLS is up (ALPN `http/1.1`).
     Server,
+    /// A proxy on the way to the server, over plain TCP. For an https URL [`Intent::Secure`] follows.
+    Proxy,
     /// The peer, over plain TCP.
     Peer,
 }
@@ -93,7 +101,7 @@ pub enum Target {
 /// Answers for a connection that the machine has closed are ignored, so a driver need not hunt them down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input<'a> {
-    /// The connection stands and carries bytes.
+    /// The connection stands and carries bytes. Answers [`Intent::Connect`] and [`Intent::Secure`].
     Connected(ConnId),
     /// What one read brought, in order; empty means end of stream (FIN).
     Read(ConnId, &'a [u8]),
@@ -170,6 +178,10 @@ impl<E> Outbox<E> {
         let conn = self.issue();
         self.intent(Intent::Connect { conn, remote, to });
         conn
+    }
+
+    pub(crate) fn secure(&mut self, conn: ConnId) {
+        self.intent(Intent::Secure { conn });
     }
 
     pub(crate) fn read(&mut self, conn: ConnId, max: NonZeroUsize) {

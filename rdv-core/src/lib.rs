@@ -35,8 +35,10 @@
 //! - A read takes **at most** the bytes asked for off the stream. The machine never asks for one that might be
 //!   the application's, so when it is done every stream stands exactly at the application's first byte.
 //! - A write is one operation, however many system calls it takes.
+//! - TLS is the driver's part: below a connection to [`Target::Server`] if the URL is https, and from
+//!   [`Intent::Secure`] on below one to [`Target::Proxy`]. The machine never sees more of it than that.
 //! - A deadline is always later than the `now` of the last `handle_timeout`. Round waits up, not down.
-//! - `now` never goes backwards. Time spent before the attempt is told to [`Connector::new`].
+//! - The addresses to resolve are those of [`Config::first_hop`]. `now` never goes backwards. Time spent before the attempt is told to [`Connector::new`].
 //! - A connection that has failed is gone. Whether a Close still comes for it does not matter.
 //! - After [`Intent::Close`] and [`Intent::Reset`] a connection's answers are ignored, should any still come.
 //! - A pair is made when [`LobbyEvent::Matched`] is polled, and not before. Until then the answers of its two
@@ -94,7 +96,8 @@ pub use server::{
 };
 pub use token::{Token, TokenError};
 pub use wire::{
-    Answered, BadAnswer, HeaderError, Headers, Refusal, Reject, Request, Role, ServerUrl, UrlError,
+    Answered, BadAnswer, HeaderError, Headers, Proxy, ProxyError, ProxyFault, Refusal, Reject, Request, Role,
+    ServerUrl, UrlError,
 };
 
 /// The HTTP types that appear in this crate's API.

@@ -63,7 +63,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::Connect`] for whatever the protocol has to say, such as a timeout or a refusal;
-    /// [`Error::Resolve`] if the server's name has no address; [`Error::Socket`] if this machine can't provide
+    /// [`Error::Resolve`] if the server's name (or its proxy's) has no address; [`Error::Socket`] if this machine can't provide
     /// sockets; [`Error::Interface`] if it does not have a network interface that the configuration names;
     /// [`Error::Tls`] for a TLS configuration that is of no use.
     pub async fn connect(&self, role: Role, url: &ServerUrl, token: &Token) -> Result<Conn, Error> {

@@ -84,10 +84,19 @@ impl Driver {
         self.sockets.get_mut(&conn).map(|it| &mut it.socket.stream)
     }
 
-    /// Carries out an intent. Connect is the exception: whoever has the port opens the connection, and adds it.
+    /// Has a connection go on as another one on the same socket, which is to be connected by what is to begin on it.
+    pub(crate) fn wrap(&mut self, conn: ConnId, wrap: impl FnOnce(Stream) -> io::Result<Stream>) {
+        if let Some(socket) = self.remove(conn) {
+            self.add(conn, wrap(socket.stream).map(Socket::connecting));
+        }
+    }
+
+    /// Carries out an intent. Connect and Secure are the exceptions: whoever has the port opens the connection, and adds
+    /// it; and whoever has the means of TLS wraps it.
     pub(crate) fn perform(&mut self, intent: Intent) {
         match intent {
             Intent::Connect { conn, .. } => self.add(conn, Err(io::ErrorKind::Unsupported.into())),
+            Intent::Secure { conn } => self.wrap(conn, |_| Err(io::ErrorKind::Unsupported.into())),
             Intent::Read { conn, max } => self.with(conn, |socket, cx| {
                 socket.read = Some(max);
                 socket.poll_read(cx)

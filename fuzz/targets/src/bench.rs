@@ -180,6 +180,7 @@ impl<M: Machine> Bench<M> {
             return;
         }
         let (Intent::Connect { conn, .. }
+        | Intent::Secure { conn }
         | Intent::Read { conn, .. }
         | Intent::Write { conn, .. }
         | Intent::Check { conn }
@@ -192,6 +193,7 @@ impl<M: Machine> Bench<M> {
             return;
         };
         match intent {
+            Intent::Secure { .. } => wire.dialing = true,
             Intent::Read { max, .. } => wire.reading = Some(max.get()),
             Intent::Write { .. } => wire.writing = true,
             Intent::Check { .. } => wire.check = wire.reading.map(|_| false),

@@ -62,10 +62,11 @@ impl<'a> Client<'a> {
 
     fn obey(&mut self, intent: Intent) {
         let input = match intent {
-            Intent::Connect { conn, to: Target::Server, .. } => {
+            Intent::Connect { conn, to: Target::Server | Target::Proxy, .. } => {
                 self.heard.extend(self.server.take().map(|server| (conn, server)));
                 Input::Connected(conn)
             }
+            Intent::Secure { conn } => Input::Connected(conn),
             Intent::Write { conn, data } => {
                 self.written.entry(conn).or_default().extend_from_slice(&data);
                 Input::Wrote(conn)

@@ -52,12 +52,13 @@ pub(super) fn run(
     loop {
         match connector.poll_output() {
             Output::Intent(Intent::Connect { conn, remote, to }) => {
-                if to == Target::Server {
+                if matches!(to, Target::Server | Target::Proxy) {
                     sockets.to_server.push(conn);
                 }
                 let stream = sockets.connect(remote, to);
                 sockets.driver.add(stream.map(|stream| Socket::connecting(conn, stream)), conn);
             }
+            Output::Intent(Intent::Secure { conn }) => sockets.secure(conn),
             Output::Intent(intent) => sockets.driver.perform(intent),
             Output::Event(Event::Selected(selected)) => {
                 let stream = sockets.driver.remove(selected.conn).map(Socket::into_stream);
@@ -146,9 +147,10 @@ impl Sockets {
         waker: Arc<Waker>,
         canceller: &Canceller,
     ) -> Result<Vec<SocketAddr>, Error> {
-        let failed = |source| Error::Resolve { host: url.host().to_owned(), source };
+        let (host, port) = client.config.first_hop(url);
+        let failed = |source| Error::Resolve { host: host.to_owned(), source };
         let deadline = client.config.timeout.and_then(|timeout| started.checked_add(timeout));
-        let mut resolving = Resolving::begin(url.host(), url.port(), waker).map_err(Error::Socket)?;
+        let mut resolving = Resolving::begin(host, port, waker).map_err(Error::Socket)?;
         loop {
             if canceller.is_cancelled() {
                 return Err(Error::Cancelled);
@@ -182,8 +184,16 @@ impl Sockets {
         let stream = self.port.connect(remote)?;
         match (to, &self.tls) {
             (Target::Server, Some((config, name))) => Stream::tls(stream, config.clone(), name.clone()),
-            (Target::Server, None) | (Target::Peer, _) => Ok(Stream::plain(stream)),
+            (Target::Server, None) | (Target::Proxy | Target::Peer, _) => Ok(Stream::plain(stream)),
         }
+    }
+
+    fn secure(&mut self, conn: ConnId) {
+        let tls = self.tls.clone();
+        self.driver.wrap(conn, |stream| {
+            let (config, name) = tls.ok_or(ErrorKind::Unsupported)?;
+            stream.secured(config, name)
+        });
     }
 
     /// All connections that have come in. One that can't be accepted is not worth an attempt's end.

@@ -29,8 +29,18 @@ impl Stream {
         config: Arc<ClientConfig>,
         server: ServerName<'static>,
     ) -> io::Result<Self> {
-        let session = ClientConnection::new(config, server).map_err(io::Error::other)?.into();
-        Ok(Stream::Tls(Box::new(Tls { session, tcp: TcpStream::from_std(tcp) })))
+        Self::plain(tcp).secured(config, server)
+    }
+
+    /// TLS to a server, on a connection that stands.
+    pub(crate) fn secured(self, config: Arc<ClientConfig>, server: ServerName<'static>) -> io::Result<Self> {
+        match self {
+            Stream::Plain(tcp) => {
+                let session = ClientConnection::new(config, server).map_err(io::Error::other)?.into();
+                Ok(Stream::Tls(Box::new(Tls { session, tcp })))
+            }
+            Stream::Tls(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
     }
 
     /// TLS from a client.

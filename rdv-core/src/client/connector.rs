@@ -81,7 +81,7 @@ pub struct Selected {
     pub conn: ConnId,
     /// Direct, or through the server.
     pub route: Route,
-    /// Its remote address: the peer's, or the server's if it is relayed.
+    /// Its remote address: the peer's or, if it is relayed, the server's or its proxy's.
     pub remote: SocketAddr,
     /// What was said in the handshake.
     pub meta: Meta,
@@ -120,17 +120,18 @@ impl Connector {
             self_addrs: attempt.self_addrs.clone(),
             race: Race::new(attempt, &config),
             deadline: config.timeout.and_then(|timeout| started.checked_add(timeout)),
-            config,
             out,
             state: Current::new(State::Handshake(Box::new(handshake))),
             question,
             observation: None,
             meta: None,
-            report: Report::new(started),
+            report: Report::new(started, config.proxy.clone()),
+            config,
             watch: Watch::new(now),
         };
         if attempt.server_addrs.is_empty() {
-            connector.fail(now, ConnectError::Unreachable { tried: Vec::new() });
+            let error = ConnectError::unreachable(connector.config.proxy.clone(), Vec::new());
+            connector.fail(now, error);
         }
         connector
     }
@@ -252,6 +253,7 @@ impl Connector {
 
     fn handshake_went(&mut self, now: Instant, progress: Progress) {
         if let State::Handshake(handshake) = &*self.state {
+            self.report.proxy_connected = handshake.proxy_connected;
             self.report.server_connected = handshake.connected;
             self.report.requested = handshake.requested;
         }

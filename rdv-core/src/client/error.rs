@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use super::Report;
-use crate::wire::{BadAnswer, Refusal};
+use crate::wire::{BadAnswer, Proxy, ProxyFault, Refusal};
 
 /// A failed attempt: the reason, and the course it took.
 #[derive(Clone, Debug)]
@@ -26,6 +26,16 @@ pub enum ConnectError {
         /// Each with what became of it, in the order of trying. Empty if the name has no addresses.
         tried: Vec<(SocketAddr, io::ErrorKind)>,
     },
+    /// There is no way through the proxy to the server.
+    Proxy {
+        /// The proxy.
+        proxy: Box<Proxy>,
+        /// What went wrong.
+        fault: ProxyFault,
+    },
+    /// The server was reached through a proxy, but there is no TLS with it. (Without a proxy, such a server is
+    /// [unreachable](Self::Unreachable).)
+    NotSecured(io::ErrorKind),
     /// The connection to the server broke before its answer was there.
     ServerLost(io::ErrorKind),
     /// The server ended the connection without an answer.
@@ -54,6 +64,18 @@ pub enum Phase {
     Racing,
 }
 
+impl ConnectError {
+    /// None of the addresses could be reached: the proxy's, if there is one, or else the server's.
+    pub(super) fn unreachable(proxy: Option<Proxy>, tried: Vec<(SocketAddr, io::ErrorKind)>) -> Self {
+        match proxy {
+            Some(proxy) => {
+                ConnectError::Proxy { proxy: Box::new(proxy), fault: ProxyFault::Unreachable { tried } }
+            }
+            None => ConnectError::Unreachable { tried },
+        }
+    }
+}
+
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -67,6 +89,10 @@ impl fmt::Display for ConnectError {
                     write!(f, "{comma}{addr} {kind}")?;
                 }
                 Ok(())
+            }
+            ConnectError::Proxy { proxy, fault } => write!(f, "no way through the proxy {proxy}: {fault}"),
+            ConnectError::NotSecured(kind) => {
+                write!(f, "cannot secure the connection to the server by TLS: {kind}")
             }
             ConnectError::ServerLost(kind) => write!(f, "lost the connection to the server: {kind}"),
             ConnectError::NoAnswer => f.write_str("the server closed the connection without an answer"),

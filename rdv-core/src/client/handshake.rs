@@ -1,4 +1,4 @@
-//! The handshake with the server (rdv/1 sections 1 and 2): connect, ask, and read the answer.
+//! The handshake with the server (rdv/1 sections 1 and 2): connect, perhaps through a proxy, ask, and read the answer.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -9,18 +9,24 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::observation::{Other, Question};
+use super::tunnel::Tunnel;
 use super::{Attempt, Config, ConnectError, Event, Phase};
 use crate::io::{ConnId, Input, Outbox, Target, after, earlier};
 use crate::states::{Current, NOWHERE, Named};
-use crate::wire::{Answer, BadAnswer, HeadError, HeadReader, Request, Switched};
+use crate::wire::{
+    Answer, BadAnswer, HeadError, HeadReader, INTERIM_MAX, Proxy, ProxyFault, Request, ServerUrl, Switched,
+};
 
 #[derive(Debug)]
 pub(super) struct Handshake {
     stage: Current<Stage>,
     request: Bytes,
-    /// The server's addresses that were not dialled yet.
+    url: ServerUrl,
+    proxy: Option<Proxy>,
+    /// The addresses of the server, or of the proxy, that were not dialled yet.
     queue: VecDeque<SocketAddr>,
     failed: BTreeMap<ConnId, (SocketAddr, io::ErrorKind)>,
+    pub(super) proxy_connected: Option<Instant>,
     pub(super) connected: Option<Instant>,
     pub(super) requested: Option<Instant>,
 }
@@ -28,6 +34,8 @@ pub(super) struct Handshake {
 #[derive(Debug)]
 enum Stage {
     Connecting { dials: Vec<(ConnId, SocketAddr)>, next_dial: Option<Instant>, deadline: Instant },
+    Tunneling { tunnel: Box<Tunnel>, remote: SocketAddr, deadline: Instant },
+    Securing { conn: ConnId, remote: SocketAddr, deadline: Instant },
     Requesting { conn: ConnId, remote: SocketAddr },
     Waiting { conn: ConnId, remote: SocketAddr, reader: HeadReader, interim: u8 },
     Refused { conn: ConnId, answer: Answer, body: Vec<u8>, deadline: Instant },
@@ -65,8 +73,11 @@ impl Handshake {
                 deadline: after(now, config.connect_timeout),
             }),
             request: Request::encode(*role, url, token, self_addrs, id, &config.headers),
+            url: url.clone(),
+            proxy: config.proxy.clone(),
             queue: in_order(&attempt.server_addrs),
             failed: BTreeMap::new(),
+            proxy_connected: None,
             connected: None,
             requested: None,
         };
@@ -81,20 +92,26 @@ impl Handshake {
         out: &mut Outbox<Event>,
     ) -> Progress {
         match &mut *self.stage {
-            Stage::Connecting { dials, .. } => {
+            Stage::Connecting { dials, deadline, .. } => {
                 let Some(at) = dials.iter().position(|(conn, _)| *conn == input.conn()) else {
                     return Progress::Pending;
                 };
                 let (conn, remote) = dials.swap_remove(at);
                 match input {
                     Input::Connected(_) => {
+                        let deadline = *deadline;
+                        if let Some(proxy) = self.proxy.clone() {
+                            dials.iter().for_each(|(dial, _)| out.close(*dial));
+                            self.proxy_connected = Some(now);
+                            let tunnel = Tunnel::open(conn, proxy, self.url.clone(), out).into();
+                            self.stage.enter(Stage::Tunneling { tunnel, remote, deadline });
+                            return Progress::Pending;
+                        }
                         let other = other_family(remote, dials, &self.queue);
                         let is_kept = |dial| matches!(other, Some(Other::Dialing(kept, _)) if kept == dial);
                         let given_up = dials.iter().filter(|(dial, _)| !is_kept(*dial));
                         given_up.for_each(|(dial, _)| out.close(*dial));
-                        out.write(conn, self.request.clone());
-                        self.connected = Some(now);
-                        self.stage.enter(Stage::Requesting { conn, remote });
+                        self.ask(now, conn, remote, out);
                         Progress::Connected(other)
                     }
                     Input::Failed(_, kind) => {
@@ -104,6 +121,28 @@ impl Handshake {
                     Input::Read(..) | Input::Wrote(_) | Input::Quiet(_) => Progress::Pending,
                 }
             }
+            Stage::Tunneling { tunnel, remote, deadline } if tunnel.conn() == input.conn() => {
+                let (conn, remote, deadline) = (tunnel.conn(), *remote, *deadline);
+                match tunnel.handle_input(input, out) {
+                    Ok(false) => {}
+                    Ok(true) if self.url.is_https() => {
+                        out.secure(conn);
+                        self.stage.enter(Stage::Securing { conn, remote, deadline });
+                    }
+                    Ok(true) => self.ask(now, conn, remote, out),
+                    Err(fault) => return self.proxy_fault(fault, out),
+                }
+                Progress::Pending
+            }
+            Stage::Securing { conn, remote, .. } if *conn == input.conn() => match input {
+                Input::Connected(_) => {
+                    let (conn, remote) = (*conn, *remote);
+                    self.ask(now, conn, remote, out);
+                    Progress::Pending
+                }
+                Input::Failed(_, kind) => self.fail(ConnectError::NotSecured(kind), out),
+                Input::Read(..) | Input::Wrote(_) | Input::Quiet(_) => Progress::Pending,
+            },
             Stage::Requesting { conn, remote } if *conn == input.conn() => match input {
                 Input::Wrote(_) => {
                     let (conn, remote) = (*conn, *remote);
@@ -130,9 +169,12 @@ impl Handshake {
                 Input::Read(_, data) => self.read_body(data, out),
                 Input::Connected(_) | Input::Wrote(_) | Input::Quiet(_) => Progress::Pending,
             },
-            Stage::Requesting { .. } | Stage::Waiting { .. } | Stage::Refused { .. } | Stage::Ended => {
-                Progress::Pending
-            }
+            Stage::Tunneling { .. }
+            | Stage::Securing { .. }
+            | Stage::Requesting { .. }
+            | Stage::Waiting { .. }
+            | Stage::Refused { .. }
+            | Stage::Ended => Progress::Pending,
         }
     }
 
@@ -141,12 +183,19 @@ impl Handshake {
             Stage::Connecting { dials, deadline, .. } if *deadline <= now => {
                 self.failed
                     .extend(dials.iter().map(|(conn, remote)| (*conn, (*remote, io::ErrorKind::TimedOut))));
-                let tried = std::mem::take(&mut self.failed).into_values().collect();
-                self.fail(ConnectError::Unreachable { tried }, out)
+                self.unreachable(out)
+            }
+            Stage::Tunneling { deadline, .. } if *deadline <= now => {
+                self.proxy_fault(ProxyFault::TimedOut, out)
+            }
+            Stage::Securing { deadline, .. } if *deadline <= now => {
+                self.fail(ConnectError::NotSecured(io::ErrorKind::TimedOut), out)
             }
             Stage::Connecting { next_dial: Some(at), .. } if *at <= now => self.dial_next(now, out),
             Stage::Refused { deadline, .. } if *deadline <= now => self.refused(out),
             Stage::Connecting { .. }
+            | Stage::Tunneling { .. }
+            | Stage::Securing { .. }
             | Stage::Requesting { .. }
             | Stage::Waiting { .. }
             | Stage::Refused { .. }
@@ -157,14 +206,19 @@ impl Handshake {
     pub(super) fn deadline(&self) -> Option<Instant> {
         match &*self.stage {
             Stage::Connecting { next_dial, deadline, .. } => earlier(*next_dial, Some(*deadline)),
-            Stage::Refused { deadline, .. } => Some(*deadline),
+            Stage::Tunneling { deadline, .. }
+            | Stage::Securing { deadline, .. }
+            | Stage::Refused { deadline, .. } => Some(*deadline),
             Stage::Requesting { .. } | Stage::Waiting { .. } | Stage::Ended => None,
         }
     }
 
     pub(super) fn phase(&self) -> Phase {
         match &*self.stage {
-            Stage::Connecting { .. } | Stage::Requesting { .. } => Phase::Connecting,
+            Stage::Connecting { .. }
+            | Stage::Tunneling { .. }
+            | Stage::Securing { .. }
+            | Stage::Requesting { .. } => Phase::Connecting,
             Stage::Waiting { .. } | Stage::Refused { .. } | Stage::Ended => Phase::Waiting,
         }
     }
@@ -173,9 +227,14 @@ impl Handshake {
     pub(super) fn close(&mut self, out: &mut Outbox<Event>) {
         match self.stage.enter(Stage::Ended) {
             Stage::Connecting { dials, .. } => dials.iter().for_each(|(conn, _)| out.close(*conn)),
-            Stage::Requesting { conn, .. } | Stage::Waiting { conn, .. } | Stage::Refused { conn, .. } => {
-                out.close(conn);
+            Stage::Tunneling { mut tunnel, .. } => {
+                tunnel.give_up();
+                out.close(tunnel.conn());
             }
+            Stage::Securing { conn, .. }
+            | Stage::Requesting { conn, .. }
+            | Stage::Waiting { conn, .. }
+            | Stage::Refused { conn, .. } => out.close(conn),
             Stage::Ended => {}
         }
     }
@@ -188,16 +247,19 @@ impl Handshake {
         };
         *next_dial = None;
         let Some(remote) = self.queue.pop_front() else {
-            return if dials.is_empty() {
-                let tried = std::mem::take(&mut self.failed).into_values().collect();
-                self.fail(ConnectError::Unreachable { tried }, out)
-            } else {
-                Progress::Pending
-            };
+            return if dials.is_empty() { self.unreachable(out) } else { Progress::Pending };
         };
-        dials.push((out.connect(remote, Target::Server), remote));
+        let to = if self.proxy.is_some() { Target::Proxy } else { Target::Server };
+        dials.push((out.connect(remote, to), remote));
         *next_dial = self.queue.front().map(|_| now + DIAL_STAGGER);
         Progress::Pending
+    }
+
+    /// The connection to the server stands.
+    fn ask(&mut self, now: Instant, conn: ConnId, remote: SocketAddr, out: &mut Outbox<Event>) {
+        out.write(conn, self.request.clone());
+        self.connected = Some(now);
+        self.stage.enter(Stage::Requesting { conn, remote });
     }
 
     fn read_head(&mut self, now: Instant, data: &[u8], out: &mut Outbox<Event>) -> Progress {
@@ -268,6 +330,19 @@ impl Handshake {
         Progress::Failed(ConnectError::Refused(Box::new(answer.into_refusal(body))))
     }
 
+    fn unreachable(&mut self, out: &mut Outbox<Event>) -> Progress {
+        let tried = std::mem::take(&mut self.failed).into_values().collect();
+        let error = ConnectError::unreachable(self.proxy.clone(), tried);
+        self.fail(error, out)
+    }
+
+    fn proxy_fault(&mut self, fault: ProxyFault, out: &mut Outbox<Event>) -> Progress {
+        let Some(proxy) = self.proxy.clone().map(Box::new) else {
+            return Progress::Pending;
+        };
+        self.fail(ConnectError::Proxy { proxy, fault }, out)
+    }
+
     fn bad_answer(&mut self, why: BadAnswer, out: &mut Outbox<Event>) -> Progress {
         self.fail(ConnectError::BadAnswer(why), out)
     }
@@ -311,6 +386,8 @@ impl Named for Stage {
     fn name(&self) -> &'static str {
         match self {
             Stage::Connecting { .. } => "Connecting",
+            Stage::Tunneling { .. } => "Tunneling",
+            Stage::Securing { .. } => "Securing",
             Stage::Requesting { .. } => "Requesting",
             Stage::Waiting { .. } => "Waiting",
             Stage::Refused { .. } => "Refused",
@@ -323,5 +400,3 @@ impl Named for Stage {
 const DIAL_STAGGER: Duration = Duration::from_millis(250);
 /// For a refusal's body, which some servers neither end nor give a length.
 const BODY_TIMEOUT: Duration = Duration::from_secs(2);
-/// Interim answers (1xx) before the real one.
-const INTERIM_MAX: u8 = 8;

@@ -1,6 +1,6 @@
 //! The client: one attempt to reach one peer.
 //!
-//! [`Connector`] is composed of a handshake with the server, a race among the candidates, and a [`Picker`].
+//! [`Connector`] is composed of a handshake with the server (perhaps by a tunnel through a proxy), a race among the candidates, and a [`Picker`].
 
 mod config;
 mod connector;
@@ -13,6 +13,7 @@ mod pace;
 mod pick;
 mod race;
 mod report;
+mod tunnel;
 
 pub use config::{Attempt, Config};
 pub use connector::{Connector, Event, Meta, Selected};

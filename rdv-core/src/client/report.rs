@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use crate::addr::AddrSpace;
+use crate::wire::Proxy;
 
 /// How the bytes travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,6 +23,11 @@ pub enum Route {
 pub struct Report {
     /// The attempt began.
     pub started: Instant,
+    /// The proxy through which the server was to be reached, if there was one. If so, whatever the server saw of us is
+    /// the proxy's, and the relay's address is the proxy's too.
+    pub proxy: Option<Proxy>,
+    /// The connection to the proxy stood, if there is one.
+    pub proxy_connected: Option<Instant>,
     /// The connection to the server stood, TLS included.
     pub server_connected: Option<Instant>,
     /// The request was written.
@@ -40,9 +46,11 @@ pub struct Report {
 }
 
 impl Report {
-    pub(super) fn new(started: Instant) -> Self {
+    pub(super) fn new(started: Instant, proxy: Option<Proxy>) -> Self {
         Self {
             started,
+            proxy,
+            proxy_connected: None,
             server_connected: None,
             requested: None,
             second_opinion: None,

@@ -8,6 +8,7 @@ mod laws;
 mod observation;
 mod pace;
 mod pick;
+mod proxy;
 mod race;
 mod stale;
 mod states;

@@ -63,6 +63,15 @@ impl Answer {
         })
     }
 
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The words behind the status, as they came.
+    pub(crate) fn reason(&self) -> &str {
+        &self.reason
+    }
+
     /// Whether another head follows this one (RFC 9110 section 15.2).
     pub(crate) fn is_interim(&self) -> bool {
         self.status.is_informational() && !self.is_switch()

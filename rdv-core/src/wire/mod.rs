@@ -8,9 +8,11 @@ mod head;
 mod headers;
 mod line;
 mod observe;
+mod proxy;
 mod reject;
 mod request;
 mod stack;
+mod tunnel;
 mod url;
 
 pub(crate) use answer::{Answer, Switched, switching_protocols};
@@ -21,10 +23,17 @@ pub(crate) use line::{
     Command, HELLO_MAX, HelloError, LineReader, check_hello, hello, other, shortest_hello,
 };
 pub(crate) use observe::{AttemptId, Observe, Opinion};
+pub(crate) use proxy::Kind as ProxyKind;
+pub use proxy::{Proxy, ProxyError};
 pub use reject::Reject;
 pub(crate) use request::Asked;
 pub use request::{Request, Role};
 pub use stack::Answered;
+pub use tunnel::ProxyFault;
+pub(crate) use tunnel::{
+    Message, SHORTEST_ANSWER, Said, SocksReader, connect, connected, socks_connect, socks_greeting,
+    socks_proof,
+};
 pub use url::{ServerUrl, UrlError};
 
 /// The protocol's name in `Upgrade` and in lines.
@@ -40,6 +49,8 @@ const ERROR_CODE: &str = "rdv-error";
 
 /// More header lines than this are as good as a head that is too large.
 const HEADERS_MAX: usize = 64;
+/// Interim answers (1xx) before the real one.
+pub(crate) const INTERIM_MAX: u8 = 8;
 
 /// Whether any `name` header lists `token`, in any case.
 fn lists(headers: &http::HeaderMap, name: impl http::header::AsHeaderName, token: &str) -> bool {

@@ -3,9 +3,11 @@ mod head;
 mod headers;
 mod inverse;
 mod line;
+mod proxy;
 mod request;
 mod stack;
 mod target;
+mod tunnel;
 
 use super::printable;
 

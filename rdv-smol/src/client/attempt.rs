@@ -21,7 +21,7 @@ pub(super) async fn run(client: &Client, role: Role, url: &ServerUrl, token: &To
     let started = Instant::now();
     let deadline = client.config.timeout.and_then(|timeout| started.checked_add(timeout));
     let secure = Secure::new(client, url).await?;
-    let server_addrs = resolve(url, deadline).await?;
+    let server_addrs = resolve(client.config.first_hop(url), deadline).await?;
     let mut sockets = Sockets::open(secure).map_err(Error::Socket)?;
     let attempt = Attempt {
         role,
@@ -35,6 +35,7 @@ pub(super) async fn run(client: &Client, role: Role, url: &ServerUrl, token: &To
     loop {
         match connector.poll_output() {
             Output::Intent(Intent::Connect { conn, remote, to }) => sockets.connect(conn, remote, to),
+            Output::Intent(Intent::Secure { conn }) => sockets.secure(conn),
             Output::Intent(intent) => sockets.driver.perform(intent),
             Output::Event(Event::Selected(selected)) => {
                 let stream = sockets.driver.remove(selected.conn).map(Socket::into_stream);
@@ -106,15 +107,26 @@ impl Sockets {
     }
 
     fn connect(&mut self, conn: ConnId, remote: SocketAddr, to: Target) {
-        if to == Target::Server {
+        if matches!(to, Target::Server | Target::Proxy) {
             self.to_server.push(conn);
         }
         let tcp = self.port.connect(remote).and_then(Async::new_nonblocking);
         let stream = tcp.map(|tcp| match (to, &self.secure) {
             (Target::Server, Some(secure)) => secure.wrap(tcp),
-            (Target::Server, None) | (Target::Peer, _) => Stream::Plain(tcp),
+            (Target::Server, None) | (Target::Proxy | Target::Peer, _) => Stream::Plain(tcp),
         });
         self.driver.add(conn, stream.map(Socket::connecting));
+    }
+
+    fn secure(&mut self, conn: ConnId) {
+        let secure = &self.secure;
+        self.driver.wrap(conn, |stream| {
+            if let (Stream::Plain(tcp), Some(secure)) = (stream, secure) {
+                Ok(secure.wrap(tcp))
+            } else {
+                Err(ErrorKind::Unsupported.into())
+            }
+        });
     }
 
     /// Remembers what is wrong with the server if a kind of error does not tell: TLS has much to say.

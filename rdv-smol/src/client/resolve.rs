@@ -6,17 +6,19 @@ use std::time::Instant;
 
 use async_io::Timer;
 use futures_lite::FutureExt;
-use rdv_core::ServerUrl;
 
 use super::Error;
 
-/// The server's addresses, if they are found before the deadline.
-pub(super) async fn resolve(url: &ServerUrl, deadline: Option<Instant>) -> Result<Vec<SocketAddr>, Error> {
-    if let Ok(ip) = url.host().parse::<IpAddr>() {
-        return Ok(vec![SocketAddr::new(ip, url.port())]);
+/// The addresses of a host, with this port, if they are found before the deadline.
+pub(super) async fn resolve(
+    (host, port): (&str, u16),
+    deadline: Option<Instant>,
+) -> Result<Vec<SocketAddr>, Error> {
+    if let Ok(ip) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(ip, port)]);
     }
-    let (host, port) = (url.host().to_owned(), url.port());
-    let lookup = blocking::unblock(move || (host, port).to_socket_addrs().map(Iterator::collect));
+    let name = host.to_owned();
+    let lookup = blocking::unblock(move || (name, port).to_socket_addrs().map(Iterator::collect));
     let result = match deadline {
         None => lookup.await,
         Some(deadline) => {
@@ -27,5 +29,5 @@ pub(super) async fn resolve(url: &ServerUrl, deadline: Option<Instant>) -> Resul
             lookup.or(late).await
         }
     };
-    result.map_err(|source| Error::Resolve { host: url.host().to_owned(), source })
+    result.map_err(|source| Error::Resolve { host: host.to_owned(), source })
 }

@@ -16,7 +16,7 @@ pub enum Error {
         /// What the system or TLS said of the last failure of a connection to the server, in full.
         cause: Option<io::Error>,
     },
-    /// The server's name has no address, or not in time ([`io::ErrorKind::TimedOut`]).
+    /// The server's name, or that of the proxy before it, has no address, or not in time ([`io::ErrorKind::TimedOut`]).
     Resolve {
         /// The name.
         host: String,

@@ -15,6 +15,12 @@ breaches! {
         talk.input(Input::Connected(conn));
         talk.input(Input::Connected(conn));
     };
+    tls_that_stands_twice: "is not being dialled", {
+        let (mut talk, conn) = Talk::with_conn();
+        talk.intent(Intent::Secure { conn });
+        talk.input(Input::Connected(conn));
+        talk.input(Input::Connected(conn));
+    };
     a_read_that_nobody_asked_for: "no read is under way", {
         let (mut talk, conn) = Talk::with_conn();
         talk.input(Input::Read(conn, b"x"));

@@ -44,6 +44,19 @@ breaches! {
         let conn = talk.connect();
         talk.read(conn);
     };
+    tls_on_top_of_a_read: "with something under way", {
+        let (mut talk, conn) = Talk::with_read();
+        talk.intent(Intent::Secure { conn });
+    };
+    tls_on_top_of_a_write: "with something under way", {
+        let (mut talk, conn) = Talk::with_write();
+        talk.intent(Intent::Secure { conn });
+    };
+    a_write_before_tls_stands: "Securing", {
+        let (mut talk, conn) = Talk::with_conn();
+        talk.intent(Intent::Secure { conn });
+        talk.write(conn);
+    };
     an_intent_on_an_unknown_connection: "is unknown", {
         let (mut talk, _) = Talk::with_conn();
         let conn = talk.ids.issue();

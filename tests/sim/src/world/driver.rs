@@ -18,9 +18,10 @@ pub(super) struct Driver {
     wires: BTreeMap<ConnId, Wire>,
     names: BTreeMap<SocketId, ConnId>,
     answers: VecDeque<Answer>,
-    /// Writes, and reads that are given up, which take their time; and until when.
+    /// Writes, reads that are given up, and handshakes of TLS, which take their time; and until when.
     writes: BTreeMap<ConnId, Time>,
     stops: BTreeMap<ConnId, Time>,
+    handshakes: BTreeMap<ConnId, Time>,
     slow: bool,
     rules: Rules,
     /// The peer's addresses that were dialled.
@@ -69,6 +70,7 @@ impl Driver {
             answers: VecDeque::new(),
             writes: BTreeMap::new(),
             stops: BTreeMap::new(),
+            handshakes: BTreeMap::new(),
             slow,
             rules: Rules::Ours,
             dialed: BTreeSet::new(),
@@ -116,6 +118,13 @@ impl Driver {
                 self.wires.insert(conn, Wire::dialing(socket, remote));
                 self.count();
             }
+            // TLS is not simulated, but for the time that it takes.
+            Intent::Secure { conn } => match self.delay() {
+                Some(delay) => {
+                    self.handshakes.insert(conn, net.now() + delay);
+                }
+                None => self.answers.push_back(Answer::Connected(conn)),
+            },
             Intent::Read { conn, max } => {
                 if let Some(wire) = self.wires.get_mut(&conn) {
                     wire.reading = Some(max.get());
@@ -183,7 +192,8 @@ impl Driver {
             // Who does nothing on a connection does not hear of its end; a read under way does.
             Notice::Failed(_, kind) => {
                 let connecting = self.wires.get(&conn).is_some_and(|wire| wire.connecting);
-                if connecting || self.writes.contains_key(&conn) {
+                let busy = [&self.writes, &self.handshakes].iter().any(|it| it.contains_key(&conn));
+                if connecting || busy {
                     self.fail(net, conn, *kind);
                 } else {
                     self.try_read(net, conn);
@@ -201,13 +211,15 @@ impl Driver {
 
     /// When the next of what takes its time is done.
     pub(super) fn deadline(&self) -> Option<Time> {
-        self.writes.values().chain(self.stops.values()).chain(self.late.values()).min().copied()
+        let all = [&self.writes, &self.stops, &self.handshakes, &self.late];
+        all.into_iter().flat_map(BTreeMap::values).min().copied()
     }
 
     /// Takes note of what is done by now.
     pub(super) fn time_passed(&mut self, net: &mut Internet<'_>) {
         let now = net.now();
         self.answers.extend(due(&mut self.writes, now).into_iter().map(Answer::Wrote));
+        self.answers.extend(due(&mut self.handshakes, now).into_iter().map(Answer::Connected));
         due(&mut self.stops, now).into_iter().for_each(|conn| self.stop_read(net, conn));
         due(&mut self.late, now).into_iter().for_each(|conn| self.try_read(net, conn));
     }
@@ -236,6 +248,7 @@ impl Driver {
         self.stops.remove(&conn);
         self.trips.remove(&conn);
         self.late.remove(&conn);
+        self.handshakes.remove(&conn);
         let socket = self.wires.remove(&conn)?.socket?;
         self.names.remove(&socket);
         Some(socket)
@@ -252,6 +265,7 @@ impl Driver {
         self.answers.clear();
         self.writes.clear();
         self.stops.clear();
+        self.handshakes.clear();
         self.trips.clear();
         self.late.clear();
     }
