@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::process::ExitCode;
 
 use rdv_blocking::Error;
-use rdv_core::{ConnectError, Failure, Phase, Refusal};
+use rdv_core::{ConnectError, Failure, Phase, ProxyFault, Refusal};
 
 use crate::duration::Pretty;
 
@@ -35,7 +35,7 @@ pub enum Reason<'a> {
         /// What the system or TLS said, in full.
         cause: Option<&'a io::Error>,
     },
-    /// The server's name has no address.
+    /// The server's name, or the proxy's, has no address.
     Resolve {
         /// The name.
         host: &'a str,
@@ -70,6 +70,8 @@ impl Exit {
                 ConnectError::Refused(_) => Exit::Refused,
                 ConnectError::TimedOut(_) => Exit::TimedOut,
                 ConnectError::Unreachable { .. }
+                | ConnectError::Proxy { .. }
+                | ConnectError::NotSecured(_)
                 | ConnectError::ServerLost(_)
                 | ConnectError::NoAnswer
                 | ConnectError::BadAnswer(_)
@@ -109,7 +111,7 @@ pub fn explain<'a>(reason: impl Into<Reason<'a>>) -> String {
         Reason::Connect { failure, cause } => explain_failure(failure, cause),
         Reason::Resolve { host, source } => {
             format!(
-                "cannot find the server's address: {host:?}: {source}: is the URL right, and DNS working?"
+                "cannot find the address of {host:?}: {source}: is the URL right, and DNS working?"
             )
         }
         Reason::Cancelled => "interrupted".to_owned(),
@@ -130,9 +132,20 @@ fn explain_failure(failure: &Failure, cause: Option<&io::Error>) -> String {
         ConnectError::Unreachable { .. } if cause.is_some_and(|it| it.kind() == ErrorKind::InvalidData) => {
             format!("{error}{details}: does it speak https, with a certificate trusted here or by --cacert?")
         }
+        ConnectError::NotSecured(_) if cause.is_some_and(|it| it.kind() == ErrorKind::InvalidData) => {
+            format!("{error}{details}: does it speak https, with a certificate trusted here or by --cacert?")
+        }
+        ConnectError::Proxy { fault: ProxyFault::Unreachable { .. }, .. } => {
+            format!("{error}{details}: is the proxy's URL right? (to do without it, say --proxy '')")
+        }
+        ConnectError::NoAnswer | ConnectError::ServerLost(_) if failure.report.proxy.is_some() => {
+            format!("{error}{details}: the proxy may have ended it, as many do when nothing happens for minutes")
+        }
         ConnectError::Unreachable { .. } => format!("{error}{details}: is it running, and is the URL right?"),
         ConnectError::NoAnswer => format!("{error}{details}: is the URL right?"),
-        ConnectError::ServerLost(_)
+        ConnectError::Proxy { .. }
+        | ConnectError::NotSecured(_)
+        | ConnectError::ServerLost(_)
         | ConnectError::BadAnswer(_)
         | ConnectError::PeerGone
         | ConnectError::ChosenLost(_)

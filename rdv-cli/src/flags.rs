@@ -8,13 +8,14 @@ use clap::{CommandFactory, Parser, Subcommand};
 use log::{LevelFilter, error};
 use rdv_core::http::HeaderName;
 use rdv_core::{
-    AddrSpaces, Config, HeaderError, Headers, LobbyConfig, Observed, Role, ServerUrl, Token, WaitForP2p,
+    AddrSpaces, Config, HeaderError, Headers, LobbyConfig, Observed, Proxy, Role, ServerUrl, Token, WaitForP2p,
 };
 use rdv_socket::ListenAddr;
 use rustls::ClientConfig;
 
 use crate::duration::{Limit, Span};
 use crate::exit::Exit;
+use crate::proxy::{self, ProxyFlag};
 use crate::{logging, usage};
 
 /// The command line of an example that can stand in for the command.
@@ -118,6 +119,17 @@ pub struct Access {
     /// Trust the certificates in this PEM file too, for https
     #[arg(long, value_name = "FILE")]
     cacert: Option<PathBuf>,
+    /// Reach the server through this proxy: http://HOST:PORT, or socks5://HOST:PORT
+    ///
+    /// User name and password go in front of the host, as in http://USER:PASSWORD@HOST:PORT. The proxy is
+    /// told the server's name, and looks it up itself. Without a port it is 1080. Without this flag the
+    /// environment decides: https_proxy or HTTPS_PROXY for https, http_proxy for http, or else all_proxy or
+    /// ALL_PROXY; no_proxy or NO_PROXY lists hosts that are reached without one. An empty URL is for none.
+    ///
+    /// A proxy hides our address, so a direct connection is found less often, mostly within a network.
+    /// Flags can be read by other users of this machine, so a password is better off in the environment.
+    #[arg(long, value_name = "URL", verbatim_doc_comment)]
+    proxy: Option<ProxyFlag>,
 }
 
 /// What a user decides about a check.
@@ -172,7 +184,7 @@ impl ServeArgs {
 }
 
 impl ClientArgs {
-    /// The client's configuration.
+    /// The client's configuration, but for the proxy.
     ///
     /// # Errors
     /// For a header that can't be sent.
@@ -208,7 +220,8 @@ impl ClientArgs {
             Role::Dial => "dial",
             Role::Accept => "accept",
         };
-        let config = self.config().map_err(|error| usage::bad_header::<A>(command, &error))?;
+        let mut config = self.config().map_err(|error| usage::bad_header::<A>(command, &error))?;
+        config.proxy = self.access.proxy(&self.url)?;
         Ok((config, self.access.tls()?))
     }
 }
@@ -225,6 +238,21 @@ impl Access {
     ) -> Result<(Headers, Option<Arc<ClientConfig>>), Exit> {
         let headers = self.headers().map_err(|error| usage::bad_header::<A>(command, &error))?;
         Ok((headers, self.tls()?))
+    }
+
+    /// The proxy to a server: that of the flag, or else that of the environment. Errors are printed; what is left then is
+    /// the exit status.
+    ///
+    /// # Errors
+    /// What to exit with at once.
+    pub fn proxy(&self, url: &ServerUrl) -> Result<Option<Proxy>, Exit> {
+        if let Some(ProxyFlag(proxy)) = &self.proxy {
+            return Ok(proxy.clone());
+        }
+        proxy::of_environment(url, |name| std::env::var(name).ok()).map_err(|error| {
+            error!(target: "client", "{error}");
+            Exit::Usage
+        })
     }
 
     fn tls(&self) -> Result<Option<Arc<ClientConfig>>, Exit> {

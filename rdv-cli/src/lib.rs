@@ -12,6 +12,7 @@ pub mod flags;
 pub mod lines;
 pub mod logging;
 pub mod page;
+pub mod proxy;
 pub mod report;
 pub mod signals;
 pub mod stdio;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use log::debug;
-use rdv_core::{CandidateReport, Fate, Origin, Report};
+use rdv_core::{CandidateReport, Fate, Origin, Report, Route};
 
 use crate::duration::Pretty;
 
@@ -49,8 +49,13 @@ impl CandidateText {
 /// What each step of an attempt took, and the whole.
 pub fn steps(report: &Report) -> Vec<(&'static str, Duration)> {
     let end = if report.chosen.is_some() { "to try the candidates, and pick one" } else { "until it failed" };
+    let to_server = match report.proxy {
+        Some(_) => "to get through it to the server",
+        None => "to connect to the server",
+    };
     let steps = [
-        ("to connect to the server", report.server_connected),
+        ("to connect to the proxy", report.proxy_connected),
+        (to_server, report.server_connected),
         ("to send the request", report.requested),
         ("to be matched with the peer", report.matched),
         (end, report.ended),
@@ -64,6 +69,26 @@ pub fn steps(report: &Report) -> Vec<(&'static str, Duration)> {
     }
     taken.push(("in all", last - report.started));
     taken
+}
+
+/// What a proxy on the way to the server has to do with the connection to the peer; nothing if there was none, or
+/// before the peer was there.
+pub fn proxy(report: &Report) -> Option<String> {
+    let proxy = report.proxy.as_ref().filter(|_| report.matched.is_some())?;
+    let hidden = format!(
+        "the server was reached through the proxy {proxy}, so it saw the proxy's address instead of ours"
+    );
+    let listed = || report.candidates.iter().filter(|candidate| candidate.origin == Origin::Listed);
+    let why = match report.chosen {
+        Some((_, Route::Direct)) => return Some(format!("{hidden}; the connection is direct all the same")),
+        _ if listed().any(|candidate| candidate.dials > 0) => {
+            "no direct connection was found: the peer could dial only what we know of our addresses ourselves, and what \
+             we could dial of its addresses did not answer"
+        }
+        _ if listed().next().is_some() => "no direct connection was tried: no address of the peer is in a space that is enabled",
+        _ => "no direct connection was tried: the peer has no address but those behind its proxies",
+    };
+    Some(format!("{hidden}; {why}"))
 }
 
 /// Logs the course at level `debug`: a line for each step, and one for each candidate.

@@ -53,7 +53,7 @@ fn reworded<A: CommandFactory>(error: clap::Error, argv: &[OsString]) -> clap::E
         return error;
     };
     let show =
-        |text: &str| if matches!(command, "dial" | "accept") { shortened(text) } else { text.to_owned() };
+        |text: &str| if matches!(command, "dial" | "accept") || text.contains('@') { shortened(text) } else { text.to_owned() };
     let arg = context(&error, ContextKind::InvalidArg).unwrap_or_default();
     let message = match (error.kind(), error.source()) {
         (ErrorKind::ValueValidation, Some(why)) => {

@@ -10,6 +10,7 @@ pub mod fixture;
 pub mod ground;
 #[cfg(target_os = "linux")]
 pub mod lab;
+pub mod proxy;
 pub mod raw;
 pub mod script;
 pub mod server;

@@ -39,7 +39,7 @@ fn each_error_has_its_status() {
 fn an_error_says_what_to_do() {
     assert_eq!(
         explain(&unresolved(io::ErrorKind::Other)),
-        "cannot find the server's address: \"nosuch.example\": unknown: is the URL right, and DNS working?",
+        "cannot find the address of \"nosuch.example\": unknown: is the URL right, and DNS working?",
     );
     assert_eq!(explain(&Error::Cancelled), "interrupted");
 }

@@ -6,5 +6,6 @@ mod cancel;
 mod client;
 mod interfaces;
 mod opinion;
+mod proxy;
 mod server;
 mod streams;
