@@ -110,9 +110,7 @@ pub fn explain<'a>(reason: impl Into<Reason<'a>>) -> String {
     match reason.into() {
         Reason::Connect { failure, cause } => explain_failure(failure, cause),
         Reason::Resolve { host, source } => {
-            format!(
-                "cannot find the address of {host:?}: {source}: is the URL right, and DNS working?"
-            )
+            format!("cannot find the address of {host:?}: {source}: is the URL right, and DNS working?")
         }
         Reason::Cancelled => "interrupted".to_owned(),
         Reason::Usage(error) | Reason::Other(error) => error.to_string(),
@@ -139,7 +137,9 @@ fn explain_failure(failure: &Failure, cause: Option<&io::Error>) -> String {
             format!("{error}{details}: is the proxy's URL right? (to do without it, say --proxy '')")
         }
         ConnectError::NoAnswer | ConnectError::ServerLost(_) if failure.report.proxy.is_some() => {
-            format!("{error}{details}: the proxy may have ended it, as many do when nothing happens for minutes")
+            format!(
+                "{error}{details}: the proxy may have ended it, as many do when nothing happens for minutes"
+            )
         }
         ConnectError::Unreachable { .. } => format!("{error}{details}: is it running, and is the URL right?"),
         ConnectError::NoAnswer => format!("{error}{details}: is the URL right?"),

@@ -8,7 +8,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 use log::{LevelFilter, error};
 use rdv_core::http::HeaderName;
 use rdv_core::{
-    AddrSpaces, Config, HeaderError, Headers, LobbyConfig, Observed, Proxy, Role, ServerUrl, Token, WaitForP2p,
+    AddrSpaces, Config, HeaderError, Headers, LobbyConfig, Observed, Proxy, Role, ServerUrl, Token,
+    WaitForP2p,
 };
 use rdv_socket::ListenAddr;
 use rustls::ClientConfig;

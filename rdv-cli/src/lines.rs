@@ -32,9 +32,10 @@ pub fn interrupted() -> Exit {
 /// There is a connection to the peer. How it came about is for those who want every step.
 pub fn connected(meta: &Meta, course: &Report, is_relay: bool, addr: SocketAddr, took: Duration) {
     report::log(course);
-    // Hole punching through IPv4 NATs depends on what the server observed.
+    // Hole punching through IPv4 NATs depends on what the server observed. Through a proxy it never is our address.
     let mut observed = [meta.observed, meta.also_observed].into_iter().flatten();
-    if !observed.any(|observed| AddrSpace::of(observed.ip()) == Some(AddrSpace::Public4)) {
+    let is_public = observed.any(|observed| AddrSpace::of(observed.ip()) == Some(AddrSpace::Public4));
+    if !is_public && course.proxy.is_none() {
         warn!(target: "client", "expected observed to be public ipv4 (check server config)");
     }
     info!(target: "client", "peer connected is_relay={is_relay} addr={addr} dur={}", Pretty(took));

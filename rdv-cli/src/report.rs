@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use log::debug;
+use log::{Level, debug, log};
 use rdv_core::{CandidateReport, Fate, Origin, Report, Route};
 
 use crate::duration::Pretty;
@@ -78,20 +78,22 @@ pub fn proxy(report: &Report) -> Option<String> {
     let hidden = format!(
         "the server was reached through the proxy {proxy}, so it saw the proxy's address instead of ours"
     );
-    let listed = || report.candidates.iter().filter(|candidate| candidate.origin == Origin::Listed);
+    let was_tried = report.candidates.iter().any(|it| it.origin == Origin::Listed && it.dials > 0);
     let why = match report.chosen {
         Some((_, Route::Direct)) => return Some(format!("{hidden}; the connection is direct all the same")),
-        _ if listed().any(|candidate| candidate.dials > 0) => {
-            "no direct connection was found: the peer could dial only what we know of our addresses ourselves, and what \
-             we could dial of its addresses did not answer"
+        Some((_, Route::Relay)) | None if was_tried => {
+            "no direct connection was found: the peer knew only those of our addresses that we told it ourselves, and \
+             none of its own let us in"
         }
-        _ if listed().next().is_some() => "no direct connection was tried: no address of the peer is in a space that is enabled",
-        _ => "no direct connection was tried: the peer has no address but those behind its proxies",
+        Some((_, Route::Relay)) | None => {
+            "no direct connection was tried: none of the peer's addresses was to be dialled"
+        }
     };
     Some(format!("{hidden}; {why}"))
 }
 
-/// Logs the course at level `debug`: a line for each step, and one for each candidate.
+/// Logs the course at level `debug`: a line for each step, and one for each candidate. That a proxy has kept a
+/// connection from being direct is for everybody to know.
 pub fn log(report: &Report) {
     for (step, took) in steps(report) {
         debug!(target: "client", "took {} {step}", Pretty(took));
@@ -107,5 +109,9 @@ pub fn log(report: &Report) {
             target: "client",
             "candidate addr={addr} space={space} origin={origin:?} dials={dials} fate={fate:?} at={at}"
         );
+    }
+    if let Some(proxy) = proxy(report) {
+        let is_relay = report.chosen.is_some_and(|(_, route)| route == Route::Relay);
+        log!(target: "client", if is_relay { Level::Info } else { Level::Debug }, "{proxy}");
     }
 }

@@ -52,8 +52,13 @@ fn reworded<A: CommandFactory>(error: clap::Error, argv: &[OsString]) -> clap::E
     let Some((position, command)) = position.and_then(|at| Some((at, argv[at].to_str()?))) else {
         return error;
     };
-    let show =
-        |text: &str| if matches!(command, "dial" | "accept") || text.contains('@') { shortened(text) } else { text.to_owned() };
+    let show = |text: &str| {
+        if matches!(command, "dial" | "accept") || text.contains('@') {
+            shortened(text)
+        } else {
+            text.to_owned()
+        }
+    };
     let arg = context(&error, ContextKind::InvalidArg).unwrap_or_default();
     let message = match (error.kind(), error.source()) {
         (ErrorKind::ValueValidation, Some(why)) => {

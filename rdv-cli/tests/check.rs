@@ -7,6 +7,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::mpsc::channel;
 use std::thread;
 
+use common::proxy::{Speaks, TestProxy};
 use common::{Finished, Program, Rdv, Server, run};
 use serde_json::Value;
 
@@ -129,6 +130,40 @@ fn a_proxy_that_hides_addresses_is_noticed() {
     );
     // Six of three rounds, and none of a race, in which a stranger would have been dialled.
     assert_eq!(object["endpoints"][0]["sightings"].as_array().map(Vec::len), Some(6), "{object:#}");
+}
+
+#[test]
+fn a_proxy_on_the_way_is_named() {
+    let server = Server::start(&[]);
+    let also = Server::start(&[]);
+    let proxy = TestProxy::start(Speaks::Socks5, false, server.url["http://".len()..].parse().unwrap());
+    let end = run(&["check", "--json", "--proxy", &proxy.url(""), "--also", &also.url, &server.url]);
+    assert_eq!(end.status, Some(0), "{:#?}", end.log);
+    let object = object(&end);
+    for (field, expected) in [
+        ("/proxy", Value::from(proxy.url(""))),
+        ("/works", true.into()),
+        ("/relay_works", true.into()),
+        ("/ipv4/between", "our-proxy".into()),
+        ("/ipv4/ports", "untold".into()),
+        ("/ipv4/mapping", "unseen".into()),
+        ("/because", "our-proxy".into()),
+        ("/left_out/0", also.url.as_str().into()),
+        ("/endpoints/0/addr", proxy.addr().to_string().into()),
+    ] {
+        assert_eq!(object.pointer(field), Some(&expected), "{field} of {object:#}");
+    }
+    // Two of each round, and none of a race, in which the proxy would have been dialled.
+    assert_eq!(proxy.asked().len(), 6, "{:?}", proxy.asked());
+
+    drop(proxy);
+    let addr = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap();
+    let end = run(&["check", "--proxy", &format!("http://me:secret@{addr}"), &server.url]);
+    assert_eq!(end.status, Some(1), "{:#?}", end.log);
+    let why = format!(
+        "cannot reach the proxy http://{addr}: {addr} connection refused: is it running, and is the URL right?"
+    );
+    assert_eq!(end.log, [format!("ERROR client: {why}")]);
 }
 
 #[test]

@@ -9,6 +9,10 @@ use std::time::Duration;
 pub struct Facts {
     /// The server's URL.
     pub url: String,
+    /// The proxy through which the server is reached, if there is one. The endpoints are its addresses then.
+    pub proxy: Option<String>,
+    /// The servers of `--also` that were left out, since one of the two is behind a proxy.
+    pub left_out: Vec<String>,
     /// This machine's interfaces that are up, with their addresses.
     pub interfaces: Vec<(String, IpAddr)>,
     /// The addresses of the server, and behind them those of the servers of `--also`.

@@ -53,6 +53,8 @@ pub enum Between {
     PrivateNat,
     /// A proxy in front of the server, which does not pass our address on.
     Proxy,
+    /// The proxy through which we have reached it.
+    OurProxy,
 }
 
 /// What becomes of our ports on their way.
@@ -135,6 +137,8 @@ pub enum Because {
     PublicIpv6,
     /// The server tells peers nothing of use about us.
     NotSeen,
+    /// The proxy through which we reach the server hides our address from it.
+    OurProxy,
     /// The server is in our own network, and does not see us as the internet does.
     SameNetwork,
     /// This machine's firewall.
@@ -147,7 +151,7 @@ impl Family {
         self.ports != Ports::Hidden
             && match self.between {
                 Between::Nothing | Between::SameNetwork | Between::Nat | Between::PrivateNat => true,
-                Between::Untold | Between::Proxy => false,
+                Between::Untold | Between::Proxy | Between::OurProxy => false,
             }
     }
 }
@@ -182,11 +186,15 @@ fn family(facts: &Facts, is_of: fn(&SocketAddr) -> bool) -> Option<Family> {
         let nothing = (Between::Untold, Ports::Untold, Mapping::Unseen);
         return Some(Family { observed, between: nothing.0, ports: nothing.1, mapping: nothing.2 });
     };
+    if facts.proxy.is_some() {
+        let (between, ports, mapping) = (Between::OurProxy, Ports::Untold, Mapping::Unseen);
+        return Some(Family { observed: Some(observed), between, ports, mapping });
+    }
     let ports = ports(&endpoints().map(|endpoint| endpoint.sightings.as_slice()).collect::<Vec<_>>());
     let between = between(facts, server.ip(), observed.ip(), ports);
     let mapping = match between {
         Between::Nothing | Between::SameNetwork => Mapping::NoNat,
-        Between::Untold | Between::Proxy => Mapping::Unseen,
+        Between::Untold | Between::Proxy | Between::OurProxy => Mapping::Unseen,
         Between::Nat | Between::PrivateNat if ports == Ports::Hidden => Mapping::Unseen,
         Between::Nat | Between::PrivateNat => mapping(&told),
     };
@@ -278,7 +286,9 @@ fn direct(ipv4: Option<Family>, ipv6: Option<Family>, firewall: Firewall, has_pu
     let prospects = [ipv4, ipv6].into_iter().flatten().map(|family| prospect(family, firewall));
     match prospects.min_by_key(|direct| direct.rank()).unwrap_or(Direct::Unknown) {
         // Peers are told of it by ourselves, though the server has not seen it.
-        Direct::Unlikely(_) if has_public6 && ipv6.is_none() => Direct::Possible(Because::PublicIpv6),
+        Direct::Unlikely(because) if has_public6 && (ipv6.is_none() || because == Because::OurProxy) => {
+            Direct::Possible(Because::PublicIpv6)
+        }
         direct @ (Direct::Likely(_) | Direct::Possible(_) | Direct::Unlikely(_) | Direct::Unknown) => direct,
     }
 }
@@ -291,6 +301,7 @@ fn prospect(family: Family, firewall: Firewall) -> Direct {
         return Direct::Unlikely(Because::NotSeen);
     }
     match (family.between, family.mapping) {
+        (Between::OurProxy, _) => Direct::Unlikely(Because::OurProxy),
         (Between::Untold | Between::Proxy, _) => Direct::Unlikely(Because::NotSeen),
         (Between::Nothing, _) => Direct::Likely(Because::NoNat),
         (Between::SameNetwork | Between::PrivateNat, _) => Direct::Possible(Because::SameNetwork),

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rdv_blocking::{Canceller, Client, Conn, Error, Via};
 use rdv_core::{
-    AddrSpace, AddrSpaces, Config, ConnectError, Fate, Headers, Origin, Phase, Role, ServerUrl, Token,
+    AddrSpace, AddrSpaces, Config, ConnectError, Fate, Headers, Origin, Phase, Proxy, Role, ServerUrl, Token,
     WaitConstant,
 };
 use rdv_socket::{SharedPort, random_seed};
@@ -21,15 +21,30 @@ use super::findings::Findings;
 use crate::exit::{Exit, explain};
 use crate::flags::CheckArgs;
 
-/// All the facts, and what to exit with.
-pub(super) fn gather(args: &CheckArgs, headers: Headers, tls: Option<Arc<ClientConfig>>) -> (Facts, Exit) {
-    let mut facts = Facts { url: args.url.to_string(), ..Facts::default() };
+/// All the facts, and what to exit with. The proxies are those of the URL, and of each of `--also`.
+pub(super) fn gather(
+    args: &CheckArgs,
+    headers: Headers,
+    tls: Option<Arc<ClientConfig>>,
+    proxies: &[Option<Proxy>],
+) -> (Facts, Exit) {
     let mut config = Config::default();
     config.headers = headers;
+    config.proxy = proxies.first().cloned().flatten();
+    // Side by side, a server and a proxy tell nothing of a NAT, nor do two ways through proxies.
+    let by_proxy = |at: usize| config.proxy.is_some() || proxies.get(at + 1).is_some_and(Option::is_some);
+    let (left_out, also): (Vec<_>, Vec<_>) = args.also.iter().enumerate().partition(|(at, _)| by_proxy(*at));
+    let also: Vec<&ServerUrl> = also.into_iter().map(|(_, url)| url).collect();
+    let mut facts = Facts {
+        url: args.url.to_string(),
+        proxy: config.proxy.as_ref().map(Proxy::to_string),
+        left_out: left_out.into_iter().map(|(_, url)| url.to_string()).collect(),
+        ..Facts::default()
+    };
     let mut client = Client::new(config);
     client.tls = tls;
     let check = Check { client, url: args.url.clone(), deadline: Instant::now() + args.timeout.0 };
-    let exit = match check.look(args, &mut facts) {
+    let exit = match check.look(&also, &mut facts) {
         Ok(()) => Exit::Done,
         Err(fault) => {
             facts.failure = Some(fault.text);
@@ -55,11 +70,12 @@ struct Fault {
 struct Pair([Conn; 2]);
 
 impl Check {
-    fn look(&self, args: &CheckArgs, facts: &mut Facts) -> Result<(), Fault> {
+    fn look(&self, also: &[&ServerUrl], facts: &mut Facts) -> Result<(), Fault> {
         let local = rdv_socket::local_addrs()
             .map_err(|error| failed(&format!("cannot list this machine's addresses: {error}")))?;
         facts.interfaces = local.into_iter().map(|addr| (addr.interface, addr.ip)).collect();
-        let urls: Vec<&ServerUrl> = [&args.url].into_iter().chain(&args.also).take(URLS_MAX).collect();
+        let urls: Vec<&ServerUrl> =
+            [&self.url].into_iter().chain(also.iter().copied()).take(URLS_MAX).collect();
         let reached = self.reach(&urls, facts);
         let main = self.main(&reached, facts)?;
 
@@ -102,7 +118,7 @@ impl Check {
                     targets.extend(new);
                 }
                 Err(error) => facts.unresolved.push(Unresolved {
-                    url: url.to_string(),
+                    url: facts.proxy.clone().unwrap_or_else(|| url.to_string()),
                     kind: error.kind(),
                     why: error.to_string(),
                 }),
@@ -135,10 +151,11 @@ impl Check {
         indices
     }
 
-    /// The addresses of a server, IPv4 first as clients try them.
+    /// The addresses of a server or of its proxy, IPv4 first as clients try them.
     fn resolve(&self, url: &ServerUrl) -> io::Result<Vec<SocketAddr>> {
         let (sender, receiver) = channel();
-        let (host, port) = (url.host().to_owned(), url.port());
+        let (host, port) = self.client.config.first_hop(url);
+        let host = host.to_owned();
         // The system's resolver can't be interrupted: it is left behind if it takes too long.
         thread::Builder::new().name("rdv-resolve".to_owned()).spawn(move || {
             let resolved = (host.as_str(), port).to_socket_addrs().map(Iterator::collect);
@@ -160,9 +177,11 @@ impl Check {
         if let Some(at) = own.clone().find(|at| facts.endpoints[*at].connects.is_ok()) {
             return Ok(at);
         }
+        let of = facts.proxy.as_ref().unwrap_or(&facts.url);
         let exit_of = |is_timeout| if is_timeout { Exit::TimedOut } else { Exit::Failed };
-        if let Some(Unresolved { kind, why, .. }) = facts.unresolved.iter().find(|it| it.url == facts.url) {
-            let text = format!("cannot find the server's address: {why}: is the URL right, and DNS working?");
+        if let Some(Unresolved { kind, why, .. }) = facts.unresolved.iter().find(|it| it.url == *of) {
+            let whose = if facts.proxy.is_some() { "proxy's" } else { "server's" };
+            let text = format!("cannot find the {whose} address: {why}: is the URL right, and DNS working?");
             return Err(Fault { exit: exit_of(*kind == ErrorKind::TimedOut), text });
         }
         let kinds: Vec<(SocketAddr, ErrorKind)> = own
@@ -171,8 +190,12 @@ impl Check {
             .collect();
         let exit = exit_of(!kinds.is_empty() && kinds.iter().all(|(_, kind)| *kind == ErrorKind::TimedOut));
         let tried: Vec<String> = kinds.iter().map(|(addr, kind)| format!("{addr} {kind}")).collect();
+        let whom = match &facts.proxy {
+            Some(proxy) => format!("proxy {proxy}"),
+            None => "server".to_owned(),
+        };
         let text =
-            format!("cannot reach the server: {}: is it running, and is the URL right?", tried.join(", "));
+            format!("cannot reach the {whom}: {}: is it running, and is the URL right?", tried.join(", "));
         Err(Fault { exit, text })
     }
 

@@ -14,6 +14,7 @@ pub fn object(facts: &Facts, findings: &Findings) -> Json {
     let relay = facts.relay.as_ref();
     Json::Object(vec![
         ("url", text(&facts.url)),
+        ("proxy", optional(facts.proxy.as_deref(), text)),
         ("works", Json::Bool(facts.failure.is_none())),
         ("error", optional(facts.failure.as_deref(), text)),
         ("interfaces", list(&facts.interfaces, |(name, ip)| interface(name, *ip))),
@@ -24,6 +25,7 @@ pub fn object(facts: &Facts, findings: &Findings) -> Json {
                 Json::Object(vec![("url", text(&it.url)), ("error", text(&it.why))])
             }),
         ),
+        ("left_out", list(&facts.left_out, |url| text(url))),
         ("answer_ms", optional(facts.answer(), millis)),
         ("relay_works", optional(relay, |relay| Json::Bool(relay.is_ok()))),
         ("relay_error", optional(relay.and_then(|relay| relay.as_ref().err()), |why| text(why))),
@@ -147,6 +149,7 @@ fn family(family: Family) -> Json {
         Between::Nat => "nat",
         Between::PrivateNat => "private-nat",
         Between::Proxy => "proxy",
+        Between::OurProxy => "our-proxy",
     };
     let ports = match family.ports {
         Ports::Untold => "untold",
@@ -204,6 +207,7 @@ fn because(because: Because) -> &'static str {
         Because::DependentMapping => "dependent-mapping",
         Because::PublicIpv6 => "public-ipv6",
         Because::NotSeen => "not-seen",
+        Because::OurProxy => "our-proxy",
         Because::SameNetwork => "same-network",
         Because::Firewall => "firewall",
     }

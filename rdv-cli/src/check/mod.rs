@@ -29,9 +29,15 @@ pub fn run<A: CommandFactory>(args: &CheckArgs) -> Exit {
         Ok(prepared) => prepared,
         Err(exit) => return exit,
     };
+    let proxies: Result<Vec<_>, Exit> =
+        [&args.url].into_iter().chain(&args.also).map(|url| args.access.proxy(url)).collect();
+    let proxies = match proxies {
+        Ok(proxies) => proxies,
+        Err(exit) => return exit,
+    };
     // There is nothing to put in order: the server sees our connections end.
     signals::on_first("client", || exit_now());
-    let (facts, exit) = gather::gather(args, headers, tls);
+    let (facts, exit) = gather::gather(args, headers, tls, &proxies);
     let findings = Findings::of(&facts);
     let printed = if args.json {
         Page::on_stdout().line(&json::object(&facts, &findings).to_string())

@@ -59,12 +59,19 @@ fn machine(facts: &Facts, findings: &Findings) -> Vec<String> {
 }
 
 fn server(facts: &Facts) -> Vec<String> {
-    let mut lines: Vec<String> = facts
+    let proxy = facts
+        .proxy
+        .iter()
+        .map(|proxy| format!("It is reached through the proxy {proxy}. The addresses here are the proxy's."));
+    let left_out = facts.left_out.iter().map(|url| {
+        format!("{url} (--also): left out, for through a proxy there is nothing to be seen of a NAT")
+    });
+    let unresolved = facts
         .unresolved
         .iter()
-        .map(|Unresolved { url, why, .. }| format!("{url}: its name has no address: {why}"))
-        .chain(facts.endpoints.iter().map(endpoint))
-        .collect();
+        .map(|Unresolved { url, why, .. }| format!("{url}: its name has no address: {why}"));
+    let mut lines: Vec<String> =
+        proxy.chain(unresolved).chain(facts.endpoints.iter().map(endpoint)).chain(left_out).collect();
     if let Some(answer) = facts.answer() {
         lines.push(format!("It answers in {} (the median of {}).", Pretty(answer), facts.answers.len()));
     }
@@ -110,7 +117,10 @@ fn seen(facts: &Facts, findings: &Findings) -> Vec<String> {
         ),
     };
     lines.extend(hairpin.map(str::to_owned));
-    if findings.has_public6 && findings.ipv6.is_none() && !facts.endpoints.is_empty() {
+    if findings.has_public6
+        && (findings.ipv6.is_none() || facts.proxy.is_some())
+        && !facts.endpoints.is_empty()
+    {
         lines.push(
             "IPv6: the server was not reached by it. Peers are told our own public address all the same."
                 .to_owned(),
@@ -131,6 +141,7 @@ fn between(Family { observed, between, .. }: Family) -> String {
         Between::PrivateNat => {
             "neither public nor our own: there is a NAT, and more behind it or the server in its network."
         }
+        Between::OurProxy => "the address of the proxy through which we reach it: ours is hidden.",
         Between::Proxy => "of the server's side: a proxy in front of it does not pass our address on.",
     };
     format!("it sees {observed}, which is {what}")
@@ -189,6 +200,9 @@ fn because(because: Because) -> &'static str {
              destinations the same port, which one server address can't tell"
         }
         Because::DependentMapping => "your NAT gives each destination another port",
+        Because::OurProxy => {
+            "the proxy hides our address, so peers are told only of those that this machine has itself"
+        }
         Because::NotSeen => "the server does not see where we are, and so can't tell peers",
         Because::SameNetwork => {
             "with peers in this network; the server is not where it could see how the internet sees us"
@@ -203,6 +217,9 @@ fn advice(findings: &Findings) -> Option<&'static str> {
         Because::DependentMapping => {
             "It will still come about with peers in your network, and with those that take connections from anybody.\n\
              With others the relay is used."
+        }
+        Because::OurProxy => {
+            "It will still come about with peers in your network. What there is without the proxy, --proxy '' shows."
         }
         Because::NotSeen => {
             "Whoever runs the server: have its proxy pass on address and port, and name the header by --observed-header."

@@ -5,6 +5,10 @@
 #![allow(dead_code)]
 
 mod program;
+/// Needs nothing but std, so it is had from the tests of the workspace as it is.
+#[allow(unreachable_pub)]
+#[path = "../../../tests/src/proxy.rs"]
+pub(crate) mod proxy;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
@@ -42,7 +46,13 @@ impl Rdv {
     }
 
     pub(crate) fn start_as(program: Program, args: &[&str]) -> Rdv {
-        let mut rdv = Rdv::start_without_reader(program, args);
+        Rdv::start_in(program, args, &[])
+    }
+
+    /// With these variables in its environment.
+    pub(crate) fn start_in(program: Program, args: &[&str], environment: &[(&str, &str)]) -> Rdv {
+        let mut command = program.command(args);
+        let mut rdv = Rdv::spawn(command.envs(environment.iter().copied()));
         let stdout = rdv.1.stdout.take().expect("stdout is piped");
         rdv.0.stdout = Some(in_background(move || read_all(stdout)));
         rdv.into_waited()
@@ -65,7 +75,11 @@ impl Rdv {
     }
 
     fn start_without_reader(program: Program, args: &[&str]) -> Starting {
-        let mut child = program.command(args).spawn().expect("rdv does not start");
+        Rdv::spawn(&mut program.command(args))
+    }
+
+    fn spawn(command: &mut Command) -> Starting {
+        let mut child = command.spawn().expect("rdv does not start");
         let stderr = BufReader::new(child.stderr.take().expect("stderr is piped"));
         let (lines, log) = channel();
         thread::spawn(move || {

@@ -18,6 +18,9 @@ pub(crate) enum Program {
 impl Program {
     pub(crate) fn command(self, args: &[&str]) -> Command {
         let mut command = Command::new(self.path());
+        for name in PROXIES {
+            command.env_remove(name);
+        }
         command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
@@ -81,6 +84,9 @@ fn executable(messages: &str, example: &str) -> Option<PathBuf> {
     Some(path.replace(r"\\", r"\").into())
 }
 
+/// A test is not to go by a proxy of the machine that it runs on.
+const PROXIES: [&str; 7] =
+    ["http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"];
 const OF_THE_PACKAGE: [&str; 2] = ["CARGO_PKG_", "CARGO_MANIFEST_"];
 const EXECUTABLE: &str = "\"executable\":\"";
 /// A cold build of a runtime takes its time.

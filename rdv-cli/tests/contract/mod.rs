@@ -2,6 +2,7 @@
 //! status. Each program's tests are these.
 
 mod https;
+mod proxy;
 #[cfg(unix)]
 mod signals;
 mod status;

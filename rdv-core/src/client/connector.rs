@@ -111,7 +111,9 @@ impl Connector {
     /// Begins an attempt. `started` is when it began for the user, perhaps with the resolving of a name: the
     /// overall timeout counts from there.
     pub fn new(started: Instant, now: Instant, attempt: &Attempt, config: Config) -> Self {
-        debug!("{} {} via {} self_addrs=[{}]", attempt.role, attempt.token, attempt.url, attempt.self_addrs);
+        let Attempt { role, token, url, self_addrs, .. } = attempt;
+        let proxy = config.proxy.as_ref().map(|proxy| format!(" proxy={proxy}")).unwrap_or_default();
+        debug!("{role} {token} via {url}{proxy} self_addrs=[{self_addrs}]");
         let mut out = Outbox::new();
         let question = Question::new(attempt, &config);
         let handshake = Handshake::new(now, attempt, &config, question.as_ref(), &mut out);

@@ -25,6 +25,8 @@ fn any_text_survives() {
 fn the_whole_object() {
     let facts = Facts {
         url: "http://example.com:8080".to_owned(),
+        proxy: None,
+        left_out: vec!["http://example.org/".to_owned()],
         interfaces: vec![("eth0".to_owned(), "192.168.1.16".parse().unwrap())],
         endpoints: vec![
             Endpoint {
@@ -64,6 +66,7 @@ fn the_whole_object() {
     };
     let expected = json!({
         "url": "http://example.com:8080",
+        "proxy": null,
         "works": true,
         "error": null,
         "interfaces": [{"name": "eth0", "addr": "192.168.1.16", "space": "private4"}],
@@ -79,6 +82,7 @@ fn the_whole_object() {
             },
         ],
         "unresolved": [{"url": "http://nowhere.invalid", "error": "no such name"}],
+        "left_out": ["http://example.org/"],
         "answer_ms": 12.345,
         "relay_works": true,
         "relay_error": null,

@@ -148,6 +148,36 @@ fn a_failure_is_no_verdict_on_nats() {
     assert!(text.verdict.contains("the server does not work for us") && !text.is_good, "{}", text.verdict);
 }
 
+#[test]
+fn a_proxy_on_the_way_is_named() {
+    let mut facts = facts("");
+    facts.proxy = Some("http://192.168.1.2:3128".to_owned());
+    facts.endpoints.truncate(1);
+    facts.endpoints[0].addr = addr("192.168.1.2:3128");
+    facts.left_out = vec!["http://example.net".to_owned()];
+    facts.meeting = None;
+    let text = text(&facts);
+    let lines = lines(&text);
+    for part in [
+        "The server\nIt is reached through the proxy http://192.168.1.2:3128. The addresses here are the proxy's.\n",
+        "192.168.1.2:3128: connects in ",
+        "http://example.net (--also): left out, for through a proxy ",
+        "IPv4: it sees 203.0.113.9:9001, which is the address of the proxy through which we reach it: ours is hidden.\n",
+    ] {
+        assert!(lines.contains(part), "{part:?} is missing: {lines}");
+    }
+    assert!(!lines.contains("NAT keeps") && !lines.contains("give --also"), "{lines}");
+    let verdict = "A direct connection is unlikely: the proxy hides our address, so peers are told only of those that \
+                   this machine has itself.";
+    assert_eq!((text.verdict.as_str(), text.is_good), (verdict, false));
+    assert!(text.advice.is_some_and(|advice| advice.contains("--proxy ''")), "{:?}", text.advice);
+
+    facts.interfaces.push(("eth0".to_owned(), "2001:db8:5::16".parse().unwrap()));
+    facts.interfaces.push(("eth0".to_owned(), "2600::16".parse().unwrap()));
+    let text = Text::new(&facts, &Findings::of(&facts));
+    assert!(text.verdict.contains("possible with peers that have a public IPv6"), "{}", text.verdict);
+}
+
 /// Every word there is for what is found is a sentence's end, and none is said twice.
 #[test]
 fn each_reason_has_its_own_words() {
@@ -159,6 +189,7 @@ fn each_reason_has_its_own_words() {
         Because::DependentMapping,
         Because::PublicIpv6,
         Because::NotSeen,
+        Because::OurProxy,
         Because::SameNetwork,
         Because::Firewall,
     ];
