@@ -96,9 +96,9 @@ fn in_client(role: Role, stream: Stream<'_>) -> Verdict {
 
 /// The first answer that is not an interim one.
 pub(crate) struct LastHead {
-    answered: Answered,
+    pub(crate) answered: Answered,
     /// How many interim ones come before it.
-    interim: usize,
+    pub(crate) interim: usize,
     pub(crate) end: usize,
 }
 

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use rdv_core::{
-    AddrSpaces, Attempt, Config, ConnId, Connector, Event, Input, Intent, Output, Role, SelfAddrs, Target,
-    Token,
+    AddrSpaces, Attempt, Config, ConnId, Connector, Event, Input, Intent, Output, Proxy, Role, SelfAddrs,
+    Target, Token,
 };
 
 use crate::stream::Stream;
@@ -24,9 +24,20 @@ pub(crate) struct Client<'a> {
 
 impl<'a> Client<'a> {
     pub(crate) fn new(attempt: &Attempt, spaces: AddrSpaces, server: Stream<'a>) -> Self {
+        Self::through(None, attempt, spaces, server)
+    }
+
+    /// By a proxy, whose part of the stream comes first.
+    pub(crate) fn through(
+        proxy: Option<Proxy>,
+        attempt: &Attempt,
+        spaces: AddrSpaces,
+        server: Stream<'a>,
+    ) -> Self {
         let now = Instant::now();
         let mut config = Config::default();
         config.spaces = spaces;
+        config.proxy = proxy;
         config.timeout = Some(Duration::from_secs(60));
         Self {
             now,

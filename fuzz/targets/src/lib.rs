@@ -11,6 +11,7 @@ mod head;
 mod lines;
 mod lobby;
 mod pair;
+mod proxy;
 mod relay;
 mod request_head;
 mod script;
@@ -21,6 +22,7 @@ pub use answer_head::answer_head;
 pub use connector::{ConnectorScript, connector};
 pub use lines::lines;
 pub use lobby::{LobbyScript, lobby};
+pub use proxy::proxy;
 pub use relay::{RelayScript, relay};
 pub use request_head::request_head;
 pub use simulator::simulator;
@@ -29,11 +31,12 @@ pub use simulator::simulator;
 pub type Target = fn(&[u8]);
 
 /// All targets, by the names of their files.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("answer_head", answer_head),
     ("connector", connector),
     ("lines", lines),
     ("lobby", lobby),
+    ("proxy", proxy),
     ("relay", relay),
     ("request_head", request_head),
     ("simulator", simulator),

@@ -2,7 +2,7 @@
 
 use rdv_sim::{Chance, Scenario, check};
 
-/// Each byte of the input is one choice: whether anything goes wrong, then the network, then who comes when.
+/// Each byte of the input is one choice: whether anything goes wrong or there is a proxy, then the network, then who comes when.
 ///
 /// # Panics
 ///
@@ -12,7 +12,11 @@ pub fn simulator(data: &[u8]) {
         return;
     };
     let mut chance = Chance::of_bytes(choices);
-    let draw = if kind % 2 == 0 { Scenario::quiet } else { Scenario::troubled };
+    let draw = match kind {
+        kind if kind % 8 == 4 => Scenario::proxied,
+        kind if kind % 2 == 0 => Scenario::quiet,
+        _ => Scenario::troubled,
+    };
     let scenario = draw(&mut chance);
     if let Err(why) = check(&scenario) {
         panic!("{why}\n{scenario:#?}");

@@ -28,6 +28,11 @@ fn lobby() {
 }
 
 #[test]
+fn proxy() {
+    replay("proxy");
+}
+
+#[test]
 fn relay() {
     replay("relay");
 }

@@ -30,6 +30,9 @@ enum Command {
         /// Scenarios in which something goes wrong
         #[arg(long)]
         troubled: bool,
+        /// Scenarios with a proxy before the server
+        #[arg(long, conflicts_with = "troubled")]
+        proxied: bool,
     },
     /// One scenario
     Show {
@@ -41,15 +44,18 @@ enum Command {
         /// It is one in which something goes wrong
         #[arg(long)]
         troubled: bool,
+        /// It is one with a proxy before the server
+        #[arg(long, conflicts_with = "troubled")]
+        proxied: bool,
     },
 }
 
 fn main() -> ExitCode {
     match Args::parse().command {
-        Command::Sweep { from, count, jobs, troubled } => {
+        Command::Sweep { from, count, jobs, troubled, proxied } => {
             let jobs = jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
             let began = Instant::now();
-            let tally = kind(troubled).sweep(from..from + count, jobs);
+            let tally = kind(troubled, proxied).sweep(from..from + count, jobs);
             let took = began.elapsed();
             let rate = tally.attempts as f64 / took.as_secs_f64();
             println!("{tally}");
@@ -59,8 +65,8 @@ fn main() -> ExitCode {
             }
             if tally.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
-        Command::Show { seed, packets, troubled } => {
-            let scenario = kind(troubled).scenario(seed);
+        Command::Show { seed, packets, troubled, proxied } => {
+            let scenario = kind(troubled, proxied).scenario(seed);
             println!("{scenario:#?}");
             if packets {
                 show_packets();
@@ -100,6 +106,10 @@ fn show_packets() {
     }
 }
 
-fn kind(troubled: bool) -> Kind {
-    if troubled { Kind::Troubled } else { Kind::Quiet }
+fn kind(troubled: bool, proxied: bool) -> Kind {
+    match (troubled, proxied) {
+        (true, _) => Kind::Troubled,
+        (false, true) => Kind::Proxied,
+        (false, false) => Kind::Quiet,
+    }
 }

@@ -10,7 +10,7 @@ use crate::net::{
     Dependence, FirewallPolicy, Gateway, Host, HostId, Interface, Lifetimes, Link, NatPolicy, Ports, Realm,
     RealmId, Time, Topology, Unexpected,
 };
-use crate::scenario::{Choice, Mishap, Peer, Rules, Says, Scenario, Stranger};
+use crate::scenario::{Choice, Mishap, Peer, Proxy, Rules, Says, Scenario, Stranger, Temper};
 
 impl Scenario {
     /// The scenario that has this number, without mishaps: the oracle knows its outcome.
@@ -28,6 +28,7 @@ impl Scenario {
         Scenario {
             topology,
             server: SERVER,
+            proxy: None,
             peers,
             strangers,
             mishap: None,
@@ -61,6 +62,44 @@ impl Scenario {
         for peer in &mut scenario.peers {
             // Whom the server does not answer any more, nothing else ends.
             peer.timeout = Some(Duration::from_secs(chance.one_of(&[2, 10, 30])));
+        }
+        scenario
+    }
+
+    /// A scenario in which peers reach the server through a proxy, and perhaps something goes wrong.
+    pub fn proxied(chance: &mut Chance<'_>) -> Scenario {
+        let mut scenario = if chance.percent(50) { Self::quiet(chance) } else { Self::troubled(chance) };
+        // On the internet, beside the server, and with addresses of the same families.
+        let mut host = scenario.topology.hosts[scenario.server].clone();
+        for interface in &mut host.interfaces {
+            interface.addr = match interface.addr {
+                IpAddr::V4(ip) => Ipv4Addr::from_bits(ip.to_bits() + 200).into(),
+                IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() + 200).into(),
+            };
+        }
+        scenario.topology.hosts.push(host);
+        let after = chance.below(4);
+        let calm = scenario.mishap.is_none() && chance.percent(50);
+        let temper = chance.one_of(&[
+            Temper::Serves,
+            Temper::Refuses(after),
+            Temper::Hangs(after),
+            Temper::Resets(after),
+        ]);
+        scenario.proxy = Some(Proxy {
+            host: scenario.topology.hosts.len() - 1,
+            socks: chance.percent(70),
+            locked: chance.percent(60),
+            tls: chance.percent(50),
+            used_by: chance.one_of(&[[true, false], [false, true], [true, true]]),
+            temper: if calm { Temper::Serves } else { temper },
+        });
+        if !calm {
+            scenario.slow = chance.percent(70);
+            // A peer whose proxy leads nowhere never comes to the server, and the other waits in vain.
+            for peer in &mut scenario.peers {
+                peer.timeout = peer.timeout.or(Some(Duration::from_secs(chance.one_of(&[2, 10, 60]))));
+            }
         }
         scenario
     }

@@ -17,6 +17,8 @@ pub struct Scenario {
     pub topology: Topology,
     /// The server's host; it listens on [`SERVER_PORT`].
     pub server: HostId,
+    /// A proxy, through which peers reach the server.
+    pub proxy: Option<Proxy>,
     /// The dialer and the accepter.
     pub peers: [Peer; 2],
     /// Strangers on the network.
@@ -29,6 +31,36 @@ pub struct Scenario {
     pub losable: u32,
     /// For whatever is left to chance: delays, ports, how streams are cut.
     pub seed: u64,
+}
+
+/// A proxy on the way to the server. What comes of it the oracle does not know.
+#[derive(Clone, Copy, Debug)]
+pub struct Proxy {
+    /// Its host; it listens on [`PROXY_PORT`].
+    pub host: HostId,
+    /// Whether it speaks SOCKS5, and not HTTP.
+    pub socks: bool,
+    /// Whether it wants to know user name and password.
+    pub locked: bool,
+    /// Whether there is TLS to the server, whose handshake takes its time in slow processes, and nothing else.
+    pub tls: bool,
+    /// Who of the dialer and the accepter goes by it.
+    pub used_by: [bool; 2],
+    /// What it does to its clients.
+    pub temper: Temper,
+}
+
+/// What a proxy does to its clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Temper {
+    /// It leads them to the server.
+    Serves,
+    /// It refuses, in its answer after so many.
+    Refuses(usize),
+    /// It says nothing any more after so many answers.
+    Hangs(usize),
+    /// It resets the connection after so many answers, the last of which is that the server is reached.
+    Resets(usize),
 }
 
 /// One of the two who want to meet.
@@ -153,6 +185,22 @@ impl Scenario {
         selected.expect("no interface is named")
     }
 
+    /// The first addresses that a peer dials: the server's, or the proxy's.
+    pub fn first_hops(&self, role: Role) -> Vec<SocketAddr> {
+        match self.proxy_of(role) {
+            Some(proxy) => {
+                let interfaces = &self.topology.hosts[proxy.host].interfaces;
+                interfaces.iter().map(|it| SocketAddr::new(it.addr, PROXY_PORT)).collect()
+            }
+            None => self.server_addrs(role),
+        }
+    }
+
+    /// The proxy that a peer goes by.
+    pub fn proxy_of(&self, role: Role) -> Option<&Proxy> {
+        self.proxy.as_ref().filter(|proxy| proxy.used_by[role as usize])
+    }
+
     /// The server's addresses that a peer can reach: IPv4 before IPv6, as they are tried.
     pub fn server_addrs_for(&self, role: Role) -> Vec<SocketAddr> {
         let mut addrs = self.server_addrs(role);
@@ -175,5 +223,7 @@ impl Choice {
 
 /// Where the server listens.
 pub const SERVER_PORT: u16 = 80;
+/// Where the proxy listens.
+pub const PROXY_PORT: u16 = 3_128;
 /// What both peers ask for. It needs escaping.
 pub const TOKEN: &str = "d8f1/a2?;";

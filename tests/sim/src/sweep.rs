@@ -18,6 +18,8 @@ pub enum Kind {
     Quiet,
     /// Those in which something goes wrong.
     Troubled,
+    /// Those in which the server is reached through a proxy.
+    Proxied,
 }
 
 /// What came of many scenarios.
@@ -46,6 +48,7 @@ impl Kind {
         match self {
             Kind::Quiet => Scenario::quiet(chance),
             Kind::Troubled => Scenario::troubled(chance),
+            Kind::Proxied => Scenario::proxied(chance),
         }
     }
 
@@ -101,6 +104,7 @@ impl Tally {
         let replay = match kind {
             Kind::Quiet => "",
             Kind::Troubled => " --troubled",
+            Kind::Proxied => " --proxied",
         };
         assert!(
             told.is_empty(),

@@ -216,6 +216,7 @@ fn scenario(dialers: Option<NatPolicy>, accepters: Option<NatPolicy>) -> Scenari
     Scenario {
         topology,
         server: 0,
+        proxy: None,
         peers,
         strangers: Vec::new(),
         mishap: None,

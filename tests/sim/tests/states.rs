@@ -13,7 +13,7 @@ static TAKEN: Mutex<BTreeMap<String, u64>> = Mutex::new(BTreeMap::new());
 fn the_diagrams_show_each_transition_that_is_taken_and_no_other() {
     log::set_logger(&Collector).expect("this is the only test here");
     log::set_max_level(log::LevelFilter::Trace);
-    for (kind, count) in [(Kind::Quiet, 300), (Kind::Troubled, 6_000)] {
+    for (kind, count) in [(Kind::Quiet, 300), (Kind::Troubled, 6_000), (Kind::Proxied, 3_000)] {
         kind.sweep(0..count, 1).assert_none_failed(kind);
     }
     let taken = std::mem::take(&mut *TAKEN.lock().expect("no thread has panicked"));

@@ -2,7 +2,7 @@
 
 use rdv_sim::{Kind, Tally};
 
-/// Replaces the seeds of both tests: `RDV_SIM_SEEDS=7..8 cargo test -p rdv-sim --test topologies`.
+/// Replaces the seeds of all tests: `RDV_SIM_SEEDS=7..8 cargo test -p rdv-sim --test topologies`.
 const SEEDS: &str = "RDV_SIM_SEEDS";
 
 #[test]
@@ -20,6 +20,18 @@ fn every_attempt_ends_as_the_oracle_says() {
 #[test]
 fn whatever_goes_wrong_nothing_is_left_open_and_no_stream_is_false() {
     println!("{}", sweep(Kind::Troubled, 5_000));
+}
+
+#[test]
+fn proxies_lead_to_the_server_or_nowhere() {
+    let tally = sweep(Kind::Proxied, 3_000);
+    println!("{tally}");
+    let [direct, relay] = [0, 1].map(|route| tally.routes.iter().map(|of| of[route]).sum::<u64>());
+    let all = tally.attempts;
+    assert!(
+        all < 100 || (direct > all / 10 && relay > all / 10),
+        "{direct} direct and {relay} relayed of {all}"
+    );
 }
 
 fn sweep(kind: Kind, count: u64) -> Tally {

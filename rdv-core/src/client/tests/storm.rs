@@ -25,6 +25,11 @@ fn said() -> Vec<String> {
     let pieces = [
         "HTTP/1.1 100 Continue\r\n\r\n",
         "HTTP/1.1 408 Request Timeout\r\nContent-Length: 4\r\n\r\nnope",
+        "HTTP/1.1 200 OK\r\n\r\n",
+        "\x05\0",
+        "\x05\x02",
+        "\x01\0",
+        "\x05\0\0\x01\0\0\0\0\0\0",
         "rdv/1 DIAL tok\n",
         "rdv/1 ACCEPT tok\n",
         "CONTINUE\n",
@@ -38,6 +43,14 @@ fn picker() -> impl Strategy<Value = Arc<dyn Picker>> {
     let pickers: [Arc<dyn Picker>; 4] =
         [Arc::new(PickFirst), Arc::new(WaitForP2p(secs(1))), Arc::new(WaitConstant(secs(1))), Arc::new(Rash)];
     proptest::sample::select(pickers.to_vec())
+}
+
+fn proxy() -> impl Strategy<Value = Option<crate::Proxy>> {
+    let proxies = ["http://h", "http://me:secret@h", "socks5://h", "socks5://me:secret@h"];
+    proptest::option::weighted(
+        0.3,
+        proptest::sample::select(proxies.to_vec()).prop_map(|url| url.parse().unwrap()),
+    )
 }
 
 /// An attempt, perhaps with its handshake behind it, so that the storm breaks over the race.
@@ -70,9 +83,10 @@ proptest! {
         picker in picker(),
         timeout in proptest::option::of(0..30_000u64),
         racing in any::<bool>(),
+        proxy in proxy(),
         gusts in gusts(said()),
     ) {
-        let config = Config { picker, timeout: timeout.map(millis), ..Config::default() };
+        let config = Config { picker, timeout: timeout.map(millis), proxy, ..Config::default() };
         let mut storm = tempest(role, config, racing);
         storm.rage(&gusts, connection_comes);
         storm.rage(&[Gust::Wait(30_000)], connection_comes);

@@ -66,11 +66,21 @@ impl Client {
         config.picker = peer.choice.picker();
         config.timeout = peer.timeout;
         config.second_opinion = peer.second_opinion;
+        let proxy = scenario.proxy_of(peer.role);
+        config.proxy = proxy.map(|proxy| {
+            let scheme = if proxy.socks { "socks5" } else { "http" };
+            let credentials = if proxy.locked { "me:secret@" } else { "" };
+            let url = format!("{scheme}://{credentials}proxy.example");
+            url.parse().unwrap_or_else(|err| panic!("{url}: {err}"))
+        });
+        // Only behind a proxy is TLS something that a machine sees.
+        let url =
+            if proxy.is_some_and(|proxy| proxy.tls) { "https://rdv.example" } else { "http://rdv.example" };
         let attempt = Attempt {
             role: peer.role,
-            url: "http://rdv.example".parse().unwrap_or_else(|err| panic!("{err}")),
+            url: url.parse().unwrap_or_else(|err| panic!("{err}")),
             token: TOKEN.parse().unwrap_or_else(|err| panic!("{err}")),
-            server_addrs: scenario.server_addrs(peer.role),
+            server_addrs: scenario.first_hops(peer.role),
             self_addrs: scenario.self_addrs(peer.role),
             seed: rng.u64(..),
         };

@@ -2,6 +2,7 @@
 
 mod client;
 mod driver;
+mod proxy;
 mod server;
 mod stranger;
 
@@ -15,6 +16,7 @@ use crate::scenario::{Mishap, Scenario};
 use client::Client;
 pub use client::Course;
 pub use driver::Sockets;
+use proxy::Proxy;
 use server::Server;
 pub use server::ServerLog;
 use stranger::Stranger;
@@ -41,6 +43,7 @@ struct World<'a> {
     net: Internet<'a>,
     epoch: Instant,
     server: Option<Server>,
+    proxy: Option<Proxy>,
     clients: Vec<Client>,
     strangers: Vec<Stranger>,
     /// What is still to come by the clock, the latest first.
@@ -56,6 +59,7 @@ enum Item {
     Vanishes(Role),
     Replaced(Role),
     StrangersLeave,
+    ProxyLeaves,
 }
 
 /// Lets a scenario take its course, to the end.
@@ -85,6 +89,9 @@ impl<'a> World<'a> {
                 .map(|after| (second + after, Item::StrangersDial)),
         );
         agenda.push((second + LONG, Item::StrangersLeave));
+        if scenario.proxy.is_some() {
+            agenda.push((second + VERY_LONG, Item::ProxyLeaves));
+        }
         match scenario.mishap {
             Some(Mishap::ServerCloses(at)) => agenda.push((at, Item::ServerCloses)),
             Some(Mishap::PeerDies(role, at)) => agenda.push((at, Item::Dies(role))),
@@ -102,7 +109,8 @@ impl<'a> World<'a> {
             }
             _ => Some(Server::new(scenario, epoch, &mut net)),
         };
-        Self { scenario, net, epoch, server, clients: Vec::new(), strangers, agenda }
+        let proxy = scenario.proxy.map(|spec| Proxy::new(scenario, spec, &mut net));
+        Self { scenario, net, epoch, server, proxy, clients: Vec::new(), strangers, agenda }
     }
 
     /// Lets the next thing happen. False: all has come to rest.
@@ -133,6 +141,8 @@ impl<'a> World<'a> {
     fn noticed(&mut self, host: HostId, notice: &Notice) {
         if let Some(stranger) = self.strangers.iter_mut().find(|it| it.host() == host) {
             stranger.noticed(&mut self.net, notice);
+        } else if let Some(proxy) = self.proxy.as_mut().filter(|it| it.host() == host) {
+            proxy.noticed(&mut self.net, notice);
         } else if let Some(server) = self.server.as_mut().filter(|_| host == self.scenario.server) {
             server.noticed(&mut self.net, notice);
         } else {
@@ -156,6 +166,11 @@ impl<'a> World<'a> {
             }
             Item::StrangersLeave => {
                 self.strangers.iter_mut().for_each(|stranger| stranger.leave(&mut self.net))
+            }
+            Item::ProxyLeaves => {
+                if let Some(proxy) = &mut self.proxy {
+                    proxy.leave(&mut self.net);
+                }
             }
             Item::ServerCloses => {
                 if let Some(server) = &mut self.server {
@@ -217,3 +232,5 @@ impl<'a> World<'a> {
 const STEPS_MAX: u32 = 1_000_000;
 /// After which strangers lose their patience.
 const LONG: Time = Time::from_secs(60);
+/// After which a proxy loses its own.
+const VERY_LONG: Time = Time::from_secs(8_000);
