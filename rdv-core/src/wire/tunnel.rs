@@ -31,8 +31,11 @@ pub(crate) fn connect(host: &str, port: u16, credentials: Option<&Credentials>) 
 pub(crate) fn connected(answer: &Answer, has_credentials: bool) -> Result<(), ProxyFault> {
     match answer.status() {
         status if status.is_success() => Ok(()),
-        StatusCode::PROXY_AUTHENTICATION_REQUIRED if has_credentials => Err(ProxyFault::BadCredentials),
-        StatusCode::PROXY_AUTHENTICATION_REQUIRED => Err(ProxyFault::NoCredentials),
+        // Who speaks is the proxy, so a 401 is about it too: tinyproxy has no other answer to a wrong password.
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED | StatusCode::UNAUTHORIZED => Err(match has_credentials {
+            true => ProxyFault::BadCredentials,
+            false => ProxyFault::NoCredentials,
+        }),
         status => Err(ProxyFault::Refused { status, reason: answer.reason().to_owned() }),
     }
 }

@@ -141,9 +141,10 @@ fn tls_begins_behind_the_tunnel() {
 #[test]
 fn refusals_of_proxies_are_told_from_each_other() {
     type Check = fn(&ProxyFault) -> bool;
-    let rows: [(&str, &[&[u8]], Check); 9] = [
+    let rows: [(&str, &[&[u8]], Check); 10] = [
         (HTTP, &[b"HTTP/1.1 407 Who\r\nContent-Length: 9\r\n\r\n"], |it| *it == ProxyFault::NoCredentials),
         (HTTP_AS_ME, &[b"HTTP/1.1 407 Who\r\n\r\n"], |it| *it == ProxyFault::BadCredentials),
+        (HTTP_AS_ME, &[b"HTTP/1.1 401 Who\r\n\r\n"], |it| *it == ProxyFault::BadCredentials),
         (
             HTTP,
             &[b"HTTP/1.1 403 No\r\n\r\n"],
