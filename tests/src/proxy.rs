@@ -50,6 +50,15 @@ struct Desk {
     asked: Arc<Mutex<Vec<String>>>,
 }
 
+/// What a client wants.
+struct Wish {
+    /// Whom it asks for.
+    target: String,
+    /// What to answer if that is reached, and if not.
+    stands: Vec<u8>,
+    fails: Vec<u8>,
+}
+
 /// Who a locked proxy lets in.
 pub const USER: &str = "me";
 /// By this word.
@@ -115,12 +124,11 @@ impl Desk {
     fn serve(&self, mut client: TcpStream) -> io::Result<()> {
         client.set_nonblocking(false)?;
         client.set_nodelay(true)?;
-        let (target, answers) = match self.speaks {
+        let Wish { target, stands, fails } = match self.speaks {
             Speaks::Http => self.serve_http(&mut client)?,
             Speaks::Socks5 => self.serve_socks(&mut client)?,
         };
         lock(&self.asked).push(target);
-        let (stands, fails) = answers;
         match TcpStream::connect(self.server) {
             Ok(server) => {
                 client.write_all(&stands)?;
@@ -130,8 +138,7 @@ impl Desk {
         }
     }
 
-    /// Whom the client asks for, and what to answer if that can be reached, and if not.
-    fn serve_http(&self, client: &mut TcpStream) -> io::Result<(String, (Vec<u8>, Vec<u8>))> {
+    fn serve_http(&self, client: &mut TcpStream) -> io::Result<Wish> {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             head.push(byte(client)?);
@@ -154,10 +161,10 @@ impl Desk {
         }
         let answers = ["200 Connection established", "502 Bad Gateway"];
         let [stands, fails] = answers.map(|status| format!("HTTP/1.1 {status}\r\n\r\n").into_bytes());
-        Ok((target.to_owned(), (stands, fails)))
+        Ok(Wish { target: target.to_owned(), stands, fails })
     }
 
-    fn serve_socks(&self, client: &mut TcpStream) -> io::Result<(String, (Vec<u8>, Vec<u8>))> {
+    fn serve_socks(&self, client: &mut TcpStream) -> io::Result<Wish> {
         let [5, count] = exactly::<2>(client)? else { return Err(ErrorKind::InvalidData.into()) };
         let methods = several(client, count)?;
         let method = if self.locked { 2 } else { 0 };
@@ -187,7 +194,8 @@ impl Desk {
         };
         let port = u16::from_be_bytes(exactly::<2>(client)?);
         let stands = [&b"\x05\0\0\x03\x09somewhere"[..], &[1, 2]].concat();
-        Ok((format!("{host}:{port}"), (stands, b"\x05\x05\0\x01\0\0\0\0\0\0".to_vec())))
+        let fails = b"\x05\x05\0\x01\0\0\0\0\0\0".to_vec();
+        Ok(Wish { target: format!("{host}:{port}"), stands, fails })
     }
 }
 

@@ -85,6 +85,8 @@ fn in_client(role: Role, stream: Stream<'_>) -> Verdict {
             ConnectError::NoAnswer => Verdict::NoAnswer,
             ConnectError::BadAnswer(why) => Verdict::BadAnswer(why.to_string()),
             error @ (ConnectError::Unreachable { .. }
+            | ConnectError::Proxy { .. }
+            | ConnectError::NotSecured(_)
             | ConnectError::ServerLost(_)
             | ConnectError::ChosenLost(_)
             | ConnectError::TimedOut(_)

@@ -60,7 +60,16 @@ fn through(proxy: &Proxy, is_tls: bool, stream: Stream<'_>) -> Verdict {
                 assert!(!text.contains(char::is_control), "controls in {text:?}");
                 Verdict::Fault(text)
             }
-            _ => Verdict::Server,
+            ConnectError::NoAnswer
+            | ConnectError::BadAnswer(_)
+            | ConnectError::Refused(_)
+            | ConnectError::PeerGone => Verdict::Server,
+            error @ (ConnectError::Unreachable { .. }
+            | ConnectError::NotSecured(_)
+            | ConnectError::ServerLost(_)
+            | ConnectError::ChosenLost(_)
+            | ConnectError::TimedOut(_)
+            | _) => panic!("not to be had by answers alone: {error:?}"),
         },
         event => panic!("unknown event {event:?}"),
     }

@@ -31,16 +31,13 @@ pub(super) fn gather(
     let mut config = Config::default();
     config.headers = headers;
     config.proxy = proxies.first().cloned().flatten();
-    // Side by side, a server and a proxy tell nothing of a NAT, nor do two ways through proxies.
-    let by_proxy = |at: usize| config.proxy.is_some() || proxies.get(at + 1).is_some_and(Option::is_some);
-    let (left_out, also): (Vec<_>, Vec<_>) = args.also.iter().enumerate().partition(|(at, _)| by_proxy(*at));
+    let mut facts = Facts { url: args.url.to_string(), ..Facts::default() };
+    facts.proxy = config.proxy.as_ref().map(Proxy::to_string);
+    // Where one of the two is behind a proxy, to compare them tells nothing of a NAT.
+    let is_left_out = |at: usize| config.proxy.is_some() || proxies.get(at + 1).is_some_and(Option::is_some);
+    let (left_out, also): (Vec<_>, Vec<_>) = args.also.iter().enumerate().partition(|it| is_left_out(it.0));
+    facts.left_out = left_out.into_iter().map(|(_, url)| url.to_string()).collect();
     let also: Vec<&ServerUrl> = also.into_iter().map(|(_, url)| url).collect();
-    let mut facts = Facts {
-        url: args.url.to_string(),
-        proxy: config.proxy.as_ref().map(Proxy::to_string),
-        left_out: left_out.into_iter().map(|(_, url)| url.to_string()).collect(),
-        ..Facts::default()
-    };
     let mut client = Client::new(config);
     client.tls = tls;
     let check = Check { client, url: args.url.clone(), deadline: Instant::now() + args.timeout.0 };

@@ -13,7 +13,8 @@ fn chosen(url: &str, environment: &[(&str, &str)]) -> Result<Option<String>, Bad
 
 #[test]
 fn the_scheme_s_own_variable_comes_first_and_small_letters_before_capitals() {
-    let rows: [(&str, &[(&str, &str)], Option<&str>); 10] = [
+    type Row = (&'static str, &'static [(&'static str, &'static str)], Option<&'static str>);
+    let rows: [Row; 10] = [
         ("http://h", &[], None),
         ("http://h", &[("http_proxy", "http://a:1"), ("all_proxy", "http://b:1")], Some("http://a:1")),
         ("http://h", &[("HTTP_PROXY", "http://a:1")], None),

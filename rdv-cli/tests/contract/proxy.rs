@@ -83,7 +83,8 @@ fn the_environment_names_a_proxy() {
     let server = Server::start(&[]);
     let proxy = behind(&server, Speaks::Socks5, false);
     let url = proxy.url("");
-    let rows: [(&[&str], &[(&str, &str)], bool); 9] = [
+    type Row<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], bool);
+    let rows: [Row<'_>; 9] = [
         (&[], &[], false),
         (&[], &[("http_proxy", &url)], true),
         (&[], &[("HTTP_PROXY", &url), ("HTTPS_PROXY", &url)], false),

@@ -40,13 +40,10 @@ fn said_since(bench: &mut Bench<Connector>, conn: ConnId) -> Vec<u8> {
 
 #[track_caller]
 fn fault(bench: &mut Bench<Connector>) -> ProxyFault {
-    match bench.error() {
-        ConnectError::Proxy { proxy, fault } => {
-            assert_eq!(proxy.host(), "proxy.example");
-            fault
-        }
-        other => panic!("another error: {other:?}"),
-    }
+    let error = bench.error();
+    let ConnectError::Proxy { proxy, fault } = error else { panic!("another error: {error:?}") };
+    assert_eq!(proxy.host(), "proxy.example");
+    fault
 }
 
 #[test]

@@ -25,7 +25,8 @@ fn a_url_says_where_the_proxy_is_and_what_it_speaks() {
 
 #[test]
 fn user_and_password_are_percent_decoded() {
-    let rows: [(&str, Option<(&[u8], &[u8])>); 6] = [
+    type Expected = Option<(&'static [u8], &'static [u8])>;
+    let rows: [(&str, Expected); 6] = [
         ("http://h:1", None),
         ("http://me@h:1", Some((b"me", b""))),
         ("http://me:pass:word@h:1", Some((b"me", b"pass:word"))),
