@@ -96,7 +96,7 @@ impl Handshake {
                 let Some(at) = dials.iter().position(|(conn, _)| *conn == input.conn()) else {
                     return Progress::Pending;
                 };
-                let (conn, remote) = dials.swap_remove(at);
+                let (conn, remote) = dials.remove(at);
                 match input {
                     Input::Connected(_) => {
                         let deadline = *deadline;
@@ -249,6 +249,12 @@ impl Handshake {
         let Some(remote) = self.queue.pop_front() else {
             return if dials.is_empty() { self.unreachable(out) } else { Progress::Pending };
         };
+        if dials.len() == DIALS_MAX {
+            // The eldest has had its time.
+            let (conn, remote) = dials.remove(0);
+            out.close(conn);
+            self.failed.insert(conn, (remote, io::ErrorKind::TimedOut));
+        }
         let to = if self.proxy.is_some() { Target::Proxy } else { Target::Server };
         dials.push((out.connect(remote, to), remote));
         *next_dial = self.queue.front().map(|_| now + DIAL_STAGGER);
@@ -398,5 +404,7 @@ impl Named for Stage {
 
 /// Between the dials of two addresses (RFC 8305 section 8), and so the head start of IPv4.
 const DIAL_STAGGER: Duration = Duration::from_millis(250);
+/// Dials of the server's addresses that are under way at once.
+const DIALS_MAX: usize = 6;
 /// For a refusal's body, which some servers neither end nor give a length.
 const BODY_TIMEOUT: Duration = Duration::from_secs(2);

@@ -71,7 +71,7 @@ impl Question {
     pub(super) fn new(attempt: &Attempt, config: &Config) -> Option<Self> {
         let Attempt { role, url, token, server_addrs, seed, .. } = attempt;
         let has = |ipv4| server_addrs.iter().any(|addr| addr.is_ipv4() == ipv4);
-        let wanted = config.second_opinion && !config.spaces.is_empty();
+        let wanted = config.second_opinion && config.proxy.is_none() && !config.spaces.is_empty();
         (wanted && has(true) && has(false)).then(|| {
             let attempt = AttemptId::of(*seed, *role);
             let request = Observe::encode(url, token, attempt, &config.headers);

@@ -47,6 +47,8 @@ struct Entrant {
     link: Link,
     remote: SocketAddr,
     candidate: Option<usize>,
+    /// Whether we have opened it, so that it does not come from whoever likes.
+    is_ours: bool,
 }
 
 impl Race {
@@ -78,7 +80,7 @@ impl Race {
         let (conn, remote) = relay;
         let candidate = self.list(now, remote, Origin::Relay, Fate::Ready);
         let link = Link::relay(conn, self.role, now, out);
-        self.links.insert(conn, Entrant { link, remote, candidate });
+        self.links.insert(conn, Entrant { link, remote, candidate, is_ours: true });
 
         let mut addrs: Vec<SocketAddr> = peer.iter().copied().collect();
         addrs.sort_by_key(|addr| Distance::between(addr.ip(), &self.self_addrs));
@@ -242,7 +244,7 @@ impl Race {
         if fate == Fate::Greeting {
             self.note(now, candidate, fate);
             let link = Link::accepted(conn, &self.greeting, after(now, self.line_timeout), out);
-            self.links.insert(conn, Entrant { link, remote, candidate });
+            self.links.insert(conn, Entrant { link, remote, candidate, is_ours: false });
         } else {
             debug!("closing connection from {remote}: {fate}");
             out.close(conn);
@@ -264,9 +266,8 @@ impl Race {
     /// so it is the least promising addresses that wait. Strangers' connections do not count, lest they keep us from it.
     fn dial_or_wait(&mut self, now: Instant, at: usize, out: &mut Outbox<Event>) {
         let is_ipv4 = self.candidates[at].report.addr.is_ipv4();
-        let is_ours = |entrant: &&Entrant| !entrant.link.is_connected() || entrant.link.route == Route::Relay;
-        let family = self.links.values().filter(|entrant| entrant.remote.is_ipv4() == is_ipv4);
-        if LISTENER + family.filter(is_ours).count() < SOCKETS_MAX {
+        let counts = |entrant: &&Entrant| entrant.is_ours && entrant.remote.is_ipv4() == is_ipv4;
+        if LISTENER + self.links.values().filter(counts).count() < SOCKETS_MAX {
             self.dial(now, at, out);
         } else {
             self.candidates[at].redial = Some(now + CROWDED);
@@ -279,7 +280,8 @@ impl Race {
         report.at = now;
         *dialled = Some(now);
         let conn = out.connect(report.addr, Target::Peer);
-        let entrant = Entrant { link: Link::dialing(conn), remote: report.addr, candidate: Some(candidate) };
+        let (link, remote) = (Link::dialing(conn), report.addr);
+        let entrant = Entrant { link, remote, candidate: Some(candidate), is_ours: true };
         self.links.insert(conn, entrant);
     }
 
@@ -365,8 +367,7 @@ impl Race {
     }
 }
 
-/// Sockets that an attempt opens in one address family at a time: the connection to the server, the dials that have no
-/// result yet,
+/// Sockets that an attempt opens in one address family at a time: the connection to the server, those to the peer,
 const SOCKETS_MAX: usize = 9;
 /// and the one that listens.
 const LISTENER: usize = 1;

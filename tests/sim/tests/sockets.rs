@@ -9,7 +9,6 @@ use rdv_sim::scenario::{Choice, Peer, Rules, Scenario};
 use rdv_sim::{SOCKETS_MAX, check};
 
 #[test]
-#[ignore = "all of the peer's addresses are dialled at once: 11 sockets"]
 fn a_peer_with_nine_networks_is_dialled_with_few_sockets() {
     let mut scenario = scenario();
     for net in 0..8 {
@@ -23,13 +22,13 @@ fn a_peer_with_nine_networks_is_dialled_with_few_sockets() {
 }
 
 #[test]
-#[ignore = "one more of the server's addresses is dialled every 250 ms: 14 sockets"]
 fn a_server_with_a_dozen_addresses_is_dialled_with_few_sockets() {
     let mut scenario = scenario();
     let server = &mut scenario.topology.hosts[0].interfaces;
     let alive = server.remove(0);
     // In a realm that nobody has a way to.
-    server.extend((0..12).map(|last| interface(1, [192, 0, 2, last])));
+    let dead = |last| Interface { default_route: false, ..interface(1, [192, 0, 2, last]) };
+    server.extend((0..12).map(dead));
     server.push(alive);
     scenario.topology.realms.push(Realm { gateway: None, subnet: None });
     check_sockets(&scenario);
@@ -37,11 +36,9 @@ fn a_server_with_a_dozen_addresses_is_dialled_with_few_sockets() {
 
 fn check_sockets(scenario: &Scenario) {
     let (_, outcome) = check(scenario).unwrap_or_else(|why| panic!("{why}"));
-    for course in outcome.courses {
-        let [v4, _] = course.sockets.dialed;
-        // Else there are fewer candidates than this is about.
-        assert!(v4 + 1 > SOCKETS_MAX / 2, "only {v4} sockets at a time");
-    }
+    let most = outcome.courses.iter().map(|course| course.sockets.dialed[0]).max();
+    // Else there are fewer candidates than this is about.
+    assert!(most.is_some_and(|most| most + 1 > SOCKETS_MAX / 2), "only {most:?} sockets at a time");
 }
 
 /// A server, a dialer and an accepter on the internet, where packets for nowhere vanish.
@@ -55,6 +52,7 @@ fn scenario() -> Scenario {
         comes: Time::ZERO,
         choice: Choice::WaitConstant(Duration::from_secs(1)),
         timeout: None,
+        second_opinion: true,
         rules: Rules::Ours,
     };
     Scenario {
@@ -64,6 +62,7 @@ fn scenario() -> Scenario {
             unroutable: Unexpected::Dropped,
         },
         server: 0,
+        proxy: None,
         peers: [peer(Role::Dial, 1, 40_001), peer(Role::Accept, 2, 50_002)],
         strangers: Vec::new(),
         mishap: None,

@@ -110,12 +110,14 @@ fn scenario(topology: &Topology, seed: u64, patience: Time, rules: Rules) -> Sce
         comes: comes[role as usize],
         choice: Choice::WaitForP2p(patience),
         timeout: Some(Time::from_secs(12)),
+        second_opinion: rules == Rules::Ours,
         rules,
     };
     Scenario {
         peers: [Role::Dial, Role::Accept].map(peer),
         topology: map.world,
         server: SERVER,
+        proxy: None,
         strangers: Vec::new(),
         mishap: None,
         slow: false,

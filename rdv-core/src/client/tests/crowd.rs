@@ -62,11 +62,11 @@ fn an_honest_peer_has_room_in_a_crowd() {
             admits(&mut bench, &format!("198.51.100.77:{port}"));
         }
         for remote in &addrs {
-            // The last ones wait for those before them.
-            bench.wait(100);
-            let dial = bench.dial(remote);
-            bench.connects(dial);
-            greets(&mut bench, role, dial);
+            if bench.dials(remote) > 0 {
+                let dial = bench.dial(remote);
+                bench.connects(dial);
+                greets(&mut bench, role, dial);
+            }
             let inbound = admits(&mut bench, &remote.replace("4000", "5000"));
             let inbound = inbound.unwrap_or_else(|| panic!("{role}: no room for the peer at {remote}"));
             greets(&mut bench, role, inbound);
@@ -87,10 +87,10 @@ fn no_more_than_9_sockets_of_a_family_are_opened_at_a_time() {
     let first = bench.dial(&addrs[0]);
     bench.connects(first);
     bench.wait(100);
-    assert_eq!(dialled(&bench), 8);
-    // Once the dials have failed, it is the turn of the others.
-    for addr in &addrs[1..7] {
-        bench.fails(bench.dial(addr), ErrorKind::TimedOut);
+    assert_eq!(dialled(&bench), 7, "a connection has its socket too");
+    // Once dials have failed, it is the turn of the others.
+    for addr in &addrs[1..4] {
+        bench.fails(bench.dial(addr), ErrorKind::Unsupported);
     }
     bench.wait(100);
     assert_eq!(dialled(&bench), 10);

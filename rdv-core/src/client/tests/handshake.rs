@@ -296,3 +296,20 @@ fn a_101_without_addresses_will_do() {
         assert_eq!(bench.left_behind(server), b"hello");
     }
 }
+
+/// One more of the server's addresses is tried every 250 ms, and none of them answers.
+#[test]
+fn six_of_the_server_s_addresses_are_dialled_at_once_and_all_in_time() {
+    let servers: Vec<String> = (1..=12).map(|host| format!("192.0.2.{host}:80")).collect();
+    let mut bench = at(&servers.iter().map(String::as_str).collect::<Vec<_>>());
+    bench.wait(6 * 250 - 1);
+    let first = bench.dial(&servers[0]);
+    assert_eq!(bench.state(first), State::Dialing);
+    bench.wait(1);
+    assert_eq!(bench.state(first), State::Closed, "it makes room for the seventh");
+    bench.wait(10_000);
+    let ConnectError::Unreachable { tried } = bench.failure().error else {
+        panic!("it has failed otherwise")
+    };
+    assert_eq!(tried.len(), 12, "{tried:?}");
+}

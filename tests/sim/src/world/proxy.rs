@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
+use rdv_core::Role;
 
 use crate::net::tcp::{Notice, Read, SocketId};
 use crate::net::{HostId, Internet};
@@ -36,7 +37,7 @@ impl Proxy {
     pub(super) fn new(scenario: &Scenario, spec: Spec, net: &mut Internet<'_>) -> Self {
         net.listen(spec.host, PROXY_PORT);
         let reachable = |addr: &SocketAddr| scenario.topology.route(spec.host, addr.ip()).is_some();
-        let server = scenario.server_addrs().into_iter().find(reachable);
+        let server = scenario.server_addrs(Role::Dial).into_iter().find(reachable);
         Self { spec, server, desks: BTreeMap::new(), clients: BTreeMap::new(), port: FIRST_PORT }
     }
 
