@@ -280,9 +280,8 @@ impl Connector {
             self.stop_observing(now);
         }
         self.race.start(now, relay, &peer_addrs, &mut self.out);
-        let self_addrs = self.self_addrs.clone();
-        let also_observed = None;
-        self.meta = Some(Meta { role: self.role, self_addrs, observed, also_observed, peer_addrs, headers });
+        let (role, self_addrs) = (self.role, self.self_addrs.clone());
+        self.meta = Some(Meta { role, self_addrs, observed, also_observed: None, peer_addrs, headers });
         self.state.enter(State::Racing { pick_at: None, give_up_at: None });
         self.judge(now, None);
     }
@@ -298,8 +297,7 @@ impl Connector {
     }
 
     fn stop_observing(&mut self, now: Instant) {
-        let so_far = self.observation.as_ref().map(|observation| observation.so_far(now));
-        self.opined(so_far);
+        self.opined(self.observation.as_ref().map(|observation| observation.so_far(now)));
     }
 
     /// Looks at the race: has one been chosen, or is it hopeless?

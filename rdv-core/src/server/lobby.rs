@@ -277,7 +277,8 @@ impl Lobby {
     fn gone(&mut self, conn: ConnId) {
         self.rise(conn);
         if let Some(guest) = self.guests.get(&conn) {
-            let reason = if guest.told == 0 { Reason::Gone } else { Reason::Observed };
+            let has_come_for_it = guest.told > 0 && matches!(*guest.stage, Stage::Asking(_));
+            let reason = if has_come_for_it { Reason::Observed } else { Reason::Gone };
             self.out.event(LobbyEvent::Left { remote: guest.remote, reason });
         }
         self.dismiss(conn);

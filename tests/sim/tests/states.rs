@@ -13,13 +13,20 @@ static TAKEN: Mutex<BTreeMap<String, u64>> = Mutex::new(BTreeMap::new());
 fn the_diagrams_show_each_transition_that_is_taken_and_no_other() {
     log::set_logger(&Collector).expect("this is the only test here");
     log::set_max_level(log::LevelFilter::Trace);
-    for (kind, count) in [(Kind::Quiet, 300), (Kind::Troubled, 6_000), (Kind::Proxied, 3_000)] {
-        kind.sweep(0..count, 1).assert_none_failed(kind);
+    let drawn = drawn(include_str!("../../../ARCHITECTURE.md"));
+    assert!(drawn.len() > 20, "ARCHITECTURE.md has no diagrams of states any more, only {drawn:?}");
+    Kind::Quiet.sweep(0..300, 1).assert_none_failed(Kind::Quiet);
+    Kind::Proxied.sweep(0..3_000, 1).assert_none_failed(Kind::Proxied);
+    // Some transitions are rare: for these there are more seeds.
+    for seeds in (0..MOST).step_by(AT_LEAST as usize).map(|from| from..from + AT_LEAST) {
+        Kind::Troubled.sweep(seeds, 1).assert_none_failed(Kind::Troubled);
+        let taken = TAKEN.lock().expect("no thread has panicked");
+        if drawn.iter().all(|transition| taken.contains_key(transition)) {
+            break;
+        }
     }
     let taken = std::mem::take(&mut *TAKEN.lock().expect("no thread has panicked"));
 
-    let drawn = drawn(include_str!("../../../ARCHITECTURE.md"));
-    assert!(drawn.len() > 20, "ARCHITECTURE.md has no diagrams of states any more, only {drawn:?}");
     let undrawn: Vec<_> = taken.iter().filter(|(transition, _)| !drawn.contains(*transition)).collect();
     assert!(undrawn.is_empty(), "taken, but not drawn in ARCHITECTURE.md: {undrawn:#?}");
     let untaken: Vec<_> = drawn.iter().filter(|transition| !taken.contains_key(*transition)).collect();
@@ -43,6 +50,10 @@ fn drawn(text: &str) -> Vec<String> {
     }
     drawn
 }
+
+/// Seeds with mishaps.
+const AT_LEAST: u64 = 3_000;
+const MOST: u64 = 24_000;
 
 struct Collector;
 

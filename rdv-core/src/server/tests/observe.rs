@@ -220,6 +220,8 @@ fn asking_again_has_an_end() {
     let both = asks(&mut lobby, SIX, &question("tok", ID));
     lobby.says(both, request(Role::Dial, "tok"));
     assert_eq!((lobby.machine.waiting(), lobby.left()), (1, vec![]));
+    lobby.fails(both, std::io::ErrorKind::ConnectionReset);
+    assert_eq!(lobby.left(), [Reason::Gone]);
 }
 
 /// However short its head is, nothing of what follows is lost.
