@@ -79,8 +79,8 @@ use unwatched::Watch;
 mod tests;
 
 pub use addr::{
-    AddrList, AddrListError, AddrSpace, AddrSpaces, AddrSpacesError, Interfaces, LocalAddr, PeerAddrs,
-    SelfAddrs, UnknownInterface,
+    AddrList, AddrListError, AddrSpace, AddrSpaces, AddrSpacesError, Interfaces, LocalAddr, MappedAddr,
+    PeerAddrs, SelfAddrs, UnknownInterface,
 };
 pub use client::{
     Attempt, CandidateReport, Config, ConnectError, Connector, Event, Failure, Fate, HelloFault, Meta,

@@ -1,8 +1,8 @@
 //! Which of a machine's addresses are offered to the peer.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use super::{AddrSpace, AddrSpaces, Interfaces, SelfAddrs, UnknownInterface};
+use super::{AddrSpace, AddrSpaces, Interfaces, SelfAddrs, UnknownInterface, unmapped};
 
 /// An address of this machine, and what is known of it. Exhaustive on purpose: a driver has to find out each of
 /// them, or to say `false` where its system does not tell.
@@ -46,6 +46,16 @@ impl LocalAddr {
     }
 }
 
+/// A port of a gateway that leads to this machine, for as long as the attempt lasts (port mapping: PCP, NAT-PMP or
+/// UPnP-IGD). Exhaustive on purpose, as [`LocalAddr`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MappedAddr {
+    /// The gateway's address and port, by which the peer reaches us.
+    pub external: SocketAddr,
+    /// The address of this machine to which the gateway passes on what comes.
+    pub internal: IpAddr,
+}
+
 impl SelfAddrs {
     /// Chooses what to offer the peer among this machine's addresses, in `spaces` and all at `port`.
     ///
@@ -63,6 +73,24 @@ impl SelfAddrs {
         spaces: AddrSpaces,
         interfaces: &Interfaces,
     ) -> Result<SelfAddrs, UnknownInterface> {
+        Self::select_with_mapped(local, port, spaces, interfaces, None)
+    }
+
+    /// As [`select`](Self::select), and offers what a gateway has mapped to this machine.
+    ///
+    /// A public mapped address has a place in any case: it is what remains where hole punching fails, so eight other
+    /// addresses are left beside it. One that is private lies between two NATs, where few peers are: it takes a place
+    /// that is free. None is offered that is not in `spaces`, or that leads to an address of no interface that counts.
+    ///
+    /// # Errors
+    /// If an interface is allowed that is not there.
+    pub fn select_with_mapped(
+        local: impl IntoIterator<Item = LocalAddr>,
+        port: u16,
+        spaces: AddrSpaces,
+        interfaces: &Interfaces,
+        mapped: Option<MappedAddr>,
+    ) -> Result<SelfAddrs, UnknownInterface> {
         let mut local: Vec<LocalAddr> = local.into_iter().collect();
         interfaces.check(&local.iter().map(|addr| addr.interface.as_str()).collect())?;
         local
@@ -75,6 +103,10 @@ impl SelfAddrs {
             })
             .collect();
         ranked.sort_unstable();
+        let leads_here = |mapped: &MappedAddr| local.iter().any(|addr| same(addr.ip, mapped.internal));
+        let mapped = mapped.filter(leads_here).map(|mapped| unmapped(mapped.external));
+        let mapped = mapped.filter(|addr| spaces.includes(addr.ip()));
+        let is_reserved = mapped.is_some_and(|addr| AddrSpace::of(addr.ip()) == Some(AddrSpace::Public4));
 
         let mut offered: Vec<IpAddr> = Vec::new();
         for (_, _, ip) in ranked {
@@ -83,8 +115,26 @@ impl SelfAddrs {
                 offered.push(ip);
             }
         }
-        Ok(Self::normalized(offered.into_iter().map(|ip| (ip, port).into())))
+        let mut offered: Vec<SocketAddr> = offered.into_iter().map(|ip| (ip, port).into()).collect();
+        if let Some(mapped) = mapped.filter(|mapped| !offered.contains(mapped)) {
+            if is_reserved {
+                offered.truncate(Self::MAX - 1);
+            }
+            if offered.len() < Self::MAX {
+                offered.push(mapped);
+            }
+        }
+        Ok(Self::normalized(offered))
     }
+
+    /// Whether a mapped address could be offered at all: where no IPv4 network is enabled, none need be asked for.
+    pub fn has_use_for_mapped(spaces: AddrSpaces) -> bool {
+        spaces.contains(AddrSpace::Public4) || spaces.contains(AddrSpace::Private4)
+    }
+}
+
+fn same(a: IpAddr, b: IpAddr) -> bool {
+    a.to_canonical() == b.to_canonical()
 }
 
 fn same_subnet(a: IpAddr, b: IpAddr) -> bool {

@@ -8,7 +8,7 @@ mod space;
 pub use interfaces::{Interfaces, UnknownInterface};
 pub use list::{AddrList, AddrListError, PeerAddrs, SelfAddrs};
 pub(crate) use list::{parse_addr, unmapped};
-pub use local::LocalAddr;
+pub use local::{LocalAddr, MappedAddr};
 pub use space::{AddrSpace, AddrSpaces, AddrSpacesError};
 
 #[cfg(test)]

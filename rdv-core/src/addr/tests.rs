@@ -4,6 +4,7 @@ use super::{AddrList, AddrListError, AddrSpace, AddrSpaces, PeerAddrs, SelfAddrs
 
 mod interfaces;
 mod local;
+mod mapped;
 
 /// The reference's verdicts, all but the last four rows: it takes an IPv4-mapped address for IPv6, although
 /// what is dialled is IPv4.
