@@ -1,0 +1,4 @@
+mod http;
+mod igd;
+mod packets;
+mod ssdp;
