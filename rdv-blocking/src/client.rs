@@ -4,6 +4,7 @@ mod attempt;
 mod cancel;
 mod conn;
 mod error;
+mod port_map;
 mod resolve;
 
 use std::net::SocketAddr;
@@ -25,12 +26,18 @@ pub struct Client {
     /// For https; `None` is [`tls::client_config`](crate::tls::client_config) without an extra file, made when
     /// it is needed. Must offer ALPN `http/1.1` or none.
     pub tls: Option<Arc<rustls::ClientConfig>>,
+    /// Whether to have the NAT lead a port to each attempt, by PCP, NAT-PMP or UPnP-IGD, and to offer the peer that
+    /// too. The request waits for it, for a second at most, where no gateway answers. When the attempt has ended, the
+    /// mapping is deleted in the background, so a program that ends right then calls
+    /// [`settle`](rdv_portmap::settle) first.
+    #[cfg(feature = "port-map")]
+    pub port_map: bool,
 }
 
 impl Client {
     /// A client with its own configuration.
     pub fn new(config: Config) -> Self {
-        Self { config, tls: None }
+        Self { config, ..Self::default() }
     }
 
     /// Connects to a peer that accepts, and picks the connection.

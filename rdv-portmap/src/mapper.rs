@@ -18,7 +18,7 @@ pub struct Order {
     pub port: u16,
     /// The source of chance: of PCP's nonce, and of other ports. It must not be known to strangers.
     pub seed: u64,
-    /// How long to try; a second by default, and a minute at most. It bounds a renewal and the release, too.
+    /// How long to try; a second by default, and a minute at most.
     pub patience: Duration,
     /// For how long a mapping is to last at a time; ten minutes by default. It is renewed when half of that is over. This
     /// is what remains if the program is killed.
@@ -42,7 +42,7 @@ pub struct Mapping {
 
 /// A mapping that is being made, or is there, for as long as this value is.
 ///
-/// Dropping it has the mapping deleted, on a thread, within [`Order::patience`]; `drop` does not wait for that, so it may
+/// Dropping it has the mapping deleted, on a thread, within a second; `drop` does not wait for that, so it may
 /// happen in a future. A program that ends right then calls [`settle`].
 #[derive(Debug)]
 pub struct PortMapper(Arc<Shared>);

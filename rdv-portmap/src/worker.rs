@@ -46,7 +46,7 @@ fn keep(shared: &Shared, order: &Order, mut held: Held, external: SocketAddr, le
     let half = |lease: Duration| (lease / 2).clamp(SHORTEST, LONGEST);
     let mut pause = half(lease);
     while !shared.released_within(pause) {
-        pause = match held.map(Instant::now() + order.patience, order.patience / 4) {
+        pause = match held.map(Instant::now() + PATIENCE, PATIENCE / 4) {
             Ok((now, lease)) => {
                 if now == external {
                     debug!("{external} is mapped for {} s more", lease.as_secs());
@@ -199,7 +199,7 @@ impl Held {
 
     /// Has it deleted, if the gateway answers within the patience. If it does not, it lapses by itself.
     fn release(&self, order: &Order) {
-        let (until, pause) = (Instant::now() + order.patience, order.patience / 4);
+        let (until, pause) = (Instant::now() + PATIENCE, PATIENCE / 4);
         let deleted = match self {
             Held::Pcp(pcp) => pcp.delete(until, pause),
             Held::NatPmp(natpmp) => natpmp.delete(until, pause),
@@ -212,6 +212,8 @@ impl Held {
     }
 }
 
+/// Of a renewal, and of the release.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// A gateway that grants less has the mapping renewed no more often than this.
 const SHORTEST: Duration = Duration::from_secs(1);
 /// A gateway that grants far more may forget it all the same.

@@ -53,6 +53,8 @@ pub struct Order {
     pub config: Config,
     /// For https.
     pub tls: Option<Arc<rustls::ClientConfig>>,
+    /// Whether to have a port mapped.
+    pub port_map: bool,
     /// Which of the two peers it is.
     pub role: Role,
     /// The server.

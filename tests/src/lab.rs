@@ -4,12 +4,14 @@
 //! Namespaces have no names here. Whatever happens to a test, the kernel clears away what nobody refers to any more.
 
 mod gateway;
+mod mapper;
 mod namespace;
 mod node;
 mod site;
 mod wire;
 
 pub use self::gateway::{Filtering, Mapping, Nat, Unexpected};
+pub use self::mapper::{Mapper, Speaks, missing_mapper};
 pub use self::namespace::{Namespace, missing};
 pub use self::node::{Lan, Node};
 pub use self::site::{Families, Network, PORT, Side};

@@ -20,7 +20,7 @@ pub mod tls;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::mpsc::channel;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// For everything that ought to happen: far longer than it takes, so that only a hang is a failure.
 pub const SOON: Duration = Duration::from_secs(15);
@@ -39,6 +39,19 @@ pub fn soon<T: Send + 'static>(what: &str, act: impl FnOnce() -> T + Send + 'sta
     match receiver.recv_timeout(SOON) {
         Ok(result) => result,
         Err(err) => panic!("{what}: not within {SOON:?}, or panicked ({err})"),
+    }
+}
+
+/// Returns once this is so, which must be soon.
+///
+/// # Panics
+/// If it is not.
+#[track_caller]
+pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !is_so() {
+        assert!(started.elapsed() < SOON, "not within {SOON:?}: {what}");
+        thread::sleep(Duration::from_millis(5));
     }
 }
 

@@ -3,16 +3,19 @@
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::{self, Context, Poll};
 use std::time::Instant;
 
-use mio::{Events, Interest, Poll, Token as Key, Waker};
+use mio::{Events, Interest, Token as Key, Waker};
 use rdv_core::{
-    Attempt, ConnId, Connector, Event, Intent, LocalAddr, Output, Role, SelfAddrs, ServerUrl, Target, Token,
+    Attempt, ConnId, Connector, Event, Intent, LocalAddr, MappedAddr, Output, Role, SelfAddrs, ServerUrl,
+    Target, Token,
 };
 use rdv_socket::SharedPort;
 use rustls::pki_types::ServerName;
 
 use super::cancel::Watch;
+use super::port_map::{PortMapping, WakePoll};
 use super::resolve::Resolving;
 use super::{Canceller, Client, Conn, Error, Via};
 use crate::driver::{Answer, Driver, Socket, Stream};
@@ -36,16 +39,19 @@ pub(super) fn run(
     let waker = Arc::new(waker);
     let _watch: Watch<'_> = canceller.watch(waker.clone()).map_err(Error::Socket)?;
 
+    // Until the attempt ends. It begins while the server's name is resolved.
+    let mapping = PortMapping::begin(client, &sockets.port);
     let server_addrs = match known_addrs {
         Some(addrs) => addrs,
-        None => sockets.resolve(client, url, started, waker, canceller)?,
+        None => sockets.resolve(client, url, started, waker.clone(), canceller)?,
     };
+    let mapped = sockets.mapped(&mapping, waker, canceller)?;
     let attempt = Attempt {
         role,
         url: url.clone(),
         token: token.clone(),
         server_addrs,
-        self_addrs: sockets.self_addrs(client)?,
+        self_addrs: sockets.self_addrs(client, mapped)?,
         seed: rdv_socket::random_seed(),
     };
     let mut connector = Connector::new(started, Instant::now(), &attempt, client.config.clone());
@@ -120,7 +126,7 @@ impl Sockets {
         port: SharedPort,
         tls: Option<(Arc<rustls::ClientConfig>, ServerName<'static>)>,
     ) -> io::Result<Self> {
-        let driver = Driver::new(Poll::new()?);
+        let driver = Driver::new(mio::Poll::new()?);
         let mut listeners = Vec::new();
         for (i, listener) in port.listeners().enumerate() {
             let mut listener = mio::net::TcpListener::from_std(listener.try_clone()?);
@@ -165,8 +171,28 @@ impl Sockets {
         }
     }
 
+    /// What the NAT has mapped to us. That comes to an end by itself, after a second.
+    fn mapped(
+        &mut self,
+        mapping: &PortMapping,
+        waker: Arc<Waker>,
+        canceller: &Canceller,
+    ) -> Result<Option<MappedAddr>, Error> {
+        let waker = task::Waker::from(Arc::new(WakePoll(waker)));
+        let mut cx = Context::from_waker(&waker);
+        loop {
+            if canceller.is_cancelled() {
+                return Err(Error::Cancelled);
+            }
+            if let Poll::Ready(mapped) = mapping.poll_addr(&mut cx) {
+                return Ok(mapped);
+            }
+            self.wait(None).map_err(Error::Socket)?;
+        }
+    }
+
     /// What to offer the peer of this machine's addresses.
-    fn self_addrs(&self, client: &Client) -> Result<SelfAddrs, Error> {
+    fn self_addrs(&self, client: &Client, mapped: Option<MappedAddr>) -> Result<SelfAddrs, Error> {
         let local = self.port.local_addrs().map_err(Error::Socket)?;
         let local = local.into_iter().map(|addr| LocalAddr {
             ip: addr.ip,
@@ -176,7 +202,7 @@ impl Sockets {
             is_deprecated: addr.is_deprecated,
         });
         let config = &client.config;
-        SelfAddrs::select(local, self.port.port(), config.spaces, &config.interfaces)
+        SelfAddrs::select_with_mapped(local, self.port.port(), config.spaces, &config.interfaces, mapped)
             .map_err(Error::Interface)
     }
 

@@ -8,10 +8,12 @@ use std::time::Instant;
 
 use async_io::Async;
 use rdv_core::{
-    Attempt, ConnId, Connector, Event, Intent, LocalAddr, Output, Role, SelfAddrs, ServerUrl, Target, Token,
+    Attempt, ConnId, Connector, Event, Intent, LocalAddr, MappedAddr, Output, Role, SelfAddrs, ServerUrl,
+    Target, Token,
 };
 use rdv_socket::SharedPort;
 
+use super::port_map::PortMapping;
 use super::resolve::resolve;
 use super::secure::Secure;
 use super::{Client, Conn, Error};
@@ -21,14 +23,17 @@ pub(super) async fn run(client: &Client, role: Role, url: &ServerUrl, token: &To
     let started = Instant::now();
     let deadline = client.config.timeout.and_then(|timeout| started.checked_add(timeout));
     let secure = Secure::new(client, url).await?;
-    let server_addrs = resolve(client.config.first_hop(url), deadline).await?;
     let mut sockets = Sockets::open(secure).map_err(Error::Socket)?;
+    // Until the attempt ends. It begins while the server's name is resolved.
+    let mapping = PortMapping::begin(client, &sockets.port);
+    let server_addrs = resolve(client.config.first_hop(url), deadline).await?;
+    let mapped = mapping.addr().await;
     let attempt = Attempt {
         role,
         url: url.clone(),
         token: token.clone(),
         server_addrs,
-        self_addrs: sockets.self_addrs(client)?,
+        self_addrs: sockets.self_addrs(client, mapped)?,
         seed: rdv_socket::random_seed(),
     };
     let mut connector = Connector::new(started, Instant::now(), &attempt, client.config.clone());
@@ -92,7 +97,7 @@ impl Sockets {
     }
 
     /// What to offer the peer of this machine's addresses.
-    fn self_addrs(&self, client: &Client) -> Result<SelfAddrs, Error> {
+    fn self_addrs(&self, client: &Client, mapped: Option<MappedAddr>) -> Result<SelfAddrs, Error> {
         let local = self.port.local_addrs().map_err(Error::Socket)?;
         let local = local.into_iter().map(|addr| LocalAddr {
             ip: addr.ip,
@@ -102,7 +107,7 @@ impl Sockets {
             is_deprecated: addr.is_deprecated,
         });
         let config = &client.config;
-        SelfAddrs::select(local, self.port.port(), config.spaces, &config.interfaces)
+        SelfAddrs::select_with_mapped(local, self.port.port(), config.spaces, &config.interfaces, mapped)
             .map_err(Error::Interface)
     }
 

@@ -27,6 +27,7 @@ impl Adapter for Blocking {
         thread::spawn(move || {
             let mut client = Client::new(order.config);
             client.tls = order.tls;
+            client.port_map = order.port_map;
             let result = client.connect_until(order.role, &order.url, &order.token, &watched);
             // Nobody listens if the test has failed meanwhile.
             let _ = end.send(result.map(test_conn).map_err(failure));

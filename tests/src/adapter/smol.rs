@@ -31,6 +31,7 @@ impl Adapter for Smol {
         thread::spawn(move || {
             let mut client = Client::new(order.config);
             client.tls = order.tls;
+            client.port_map = order.port_map;
             let connecting = async {
                 let result = client.connect(order.role, &order.url, &order.token).await;
                 result.map(test_conn).map_err(failure)

@@ -88,6 +88,7 @@ impl Adapter for Tokio {
         handle.spawn(async move {
             let mut client = Client::new(order.config);
             client.tls = order.tls;
+            client.port_map = order.port_map;
             // Whichever does not win is dropped by the end of the statement.
             let outcome = tokio::select! {
                 result = client.connect(order.role, &order.url, &order.token) => {

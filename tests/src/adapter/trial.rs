@@ -18,6 +18,8 @@ pub struct Party {
     pub config: Config,
     /// For https.
     pub tls: Option<Arc<rustls::ClientConfig>>,
+    /// Whether to have a port mapped.
+    pub port_map: bool,
 }
 
 /// Why an attempt of any adapter failed.
@@ -56,7 +58,7 @@ impl Party {
         let mut config = Config::default();
         config.spaces = spaces.parse::<AddrSpaces>().unwrap();
         config.picker = Arc::new(WaitForP2p(Duration::from_secs(60)));
-        Self { adapter, config, tls: None }
+        Self { adapter, config, tls: None, port_map: false }
     }
 
     /// The same, configured.
@@ -73,6 +75,13 @@ impl Party {
         self
     }
 
+    /// The same, with a port mapped or not.
+    #[must_use]
+    pub fn port_map(mut self, port_map: bool) -> Self {
+        self.port_map = port_map;
+        self
+    }
+
     /// Begins an attempt.
     ///
     /// # Panics
@@ -82,6 +91,7 @@ impl Party {
         let order = Order {
             config: self.config.clone(),
             tls: self.tls.clone(),
+            port_map: self.port_map,
             role,
             url: url.clone(),
             token: Token::new(token).unwrap(),

@@ -29,8 +29,8 @@ pub fn missing() -> Option<String> {
     // These fail too if the program is there, and the kernel can't do it.
     let probed = namespace
         .run("ip", &["-batch", "-"], "link add lan type bridge\nlink add one type veth peer name two\n")
-        .and_then(|()| namespace.run("nft", &["-f", "-"], &everything.rules("192.0.2.1")))
-        .and_then(|()| namespace.enter(device).map(drop));
+        .and_then(|_| namespace.run("nft", &["-f", "-"], &everything.rules("192.0.2.1")))
+        .and_then(|_| namespace.enter(device).map(drop));
     probed.err()
 }
 
@@ -47,6 +47,14 @@ impl Namespace {
         });
         let file = made.join().unwrap_or_else(|panic| resume_unwind(panic))?;
         Ok(Self { file })
+    }
+
+    /// The same one.
+    ///
+    /// # Errors
+    /// The system's, when file descriptors have run out.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self { file: self.file.try_clone()? })
     }
 
     /// Does something on a thread in this namespace. The sockets that it opens are in here, and so are the threads
@@ -72,7 +80,7 @@ impl Namespace {
     /// # Panics
     /// If one of them fails.
     pub fn ip(&self, commands: &str) {
-        self.run("ip", &["-batch", "-"], commands).unwrap_or_else(|why| panic!("{why}"));
+        _ = self.run("ip", &["-batch", "-"], commands).unwrap_or_else(|why| panic!("{why}"));
     }
 
     /// Has `nft` set these rules.
@@ -80,7 +88,16 @@ impl Namespace {
     /// # Panics
     /// If it refuses them.
     pub fn nft(&self, rules: &str) {
-        self.run("nft", &["-f", "-"], rules).unwrap_or_else(|why| panic!("{why}"));
+        _ = self.run("nft", &["-f", "-"], rules).unwrap_or_else(|why| panic!("{why}"));
+    }
+
+    /// A chain as `nft` shows it.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn nft_chain(&self, table: &str, chain: &str) -> String {
+        let listed = self.run("nft", &["list", "chain", "inet", table, chain], "");
+        listed.unwrap_or_else(|why| panic!("{why}"))
     }
 
     /// Sets a kernel parameter below `/proc/sys/net`, unless this kernel does without what it is about.
@@ -94,8 +111,8 @@ impl Namespace {
         });
     }
 
-    /// Runs a program in here, which reads this input. An error is what is to be said about it.
-    fn run(&self, program: &str, args: &[&str], input: &str) -> Result<(), String> {
+    /// What a program says that is run in here, and reads this input. An error is what is to be said about it.
+    fn run(&self, program: &str, args: &[&str], input: &str) -> Result<String, String> {
         let output = self.enter(|| {
             let mut command = Command::new(program);
             command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -107,7 +124,7 @@ impl Namespace {
         let output = output.map_err(|err| format!("cannot run {program}: {err}"))?;
         let complaint = String::from_utf8_lossy(&output.stderr);
         if output.status.success() {
-            Ok(())
+            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
         } else {
             Err(format!("{program} fails: {complaint}\nIts input:\n{input}"))
         }

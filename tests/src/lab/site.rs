@@ -1,6 +1,7 @@
 //! Where the peers are: networks by their description.
 
 use super::gateway::{Nat, Unexpected};
+use super::mapper::{Mapper, Speaks};
 use super::node::{Lan, Node};
 use super::wire::Delay;
 
@@ -19,6 +20,8 @@ pub struct Side {
     pub subnet: Option<u8>,
     /// The host's place in its network, if not one of its own.
     pub last: Option<u8>,
+    /// By what the innermost gateway is asked for a mapping, and whether the peer asks.
+    pub mapper: Option<Speaks>,
 }
 
 /// What a host has of IPv4 and IPv6.
@@ -41,6 +44,8 @@ pub struct Network {
     pub server: Node,
     /// The peers' hosts.
     pub peers: [Node; 2],
+    /// What maps ports on the gateways of those who want it.
+    pub mappers: Vec<Mapper>,
     /// The internet, and all gateways.
     routers: Vec<(Node, Lan)>,
 }
@@ -49,7 +54,15 @@ impl Side {
     /// Behind these gateways, the outermost first.
     pub fn behind(gateways: &[Nat]) -> Self {
         let gateways = gateways.to_vec();
-        Self { gateways, families: Families::V4, firewall: None, delay: None, subnet: None, last: None }
+        Self {
+            gateways,
+            families: Families::V4,
+            firewall: None,
+            delay: None,
+            subnet: None,
+            last: None,
+            mapper: None,
+        }
     }
 
     /// The same, with these families.
@@ -75,6 +88,12 @@ impl Side {
     pub fn numbered(self, subnet: u8, last: u8) -> Self {
         Self { subnet: Some(subnet), last: Some(last), ..self }
     }
+
+    /// The same, with a gateway that maps ports for those who ask.
+    #[must_use]
+    pub fn mapping(self, mapper: Speaks) -> Self {
+        Self { mapper: Some(mapper), ..self }
+    }
 }
 
 impl Network {
@@ -91,11 +110,13 @@ impl Network {
     /// # Panics
     /// If it can't be built.
     pub fn with_server_afar(sides: &[Side; 2], shared: usize, delay: Option<Delay>) -> Self {
-        let lan = Lan::new("203.0.113", "2001:db8").routed();
+        // No documentation's: gateways map no ports for those whose address is not public.
+        let lan = Lan::new("192.88.98", "2001:db8").routed();
         let mut routers = vec![(Node::router(&lan), lan)];
         let mut server = Node::new();
         server.join(&routers[0].0, &routers[0].1, SERVER, delay);
 
+        let mut mappers = Vec::new();
         let mut path = Vec::new();
         let peers = [0, 1].map(|i| {
             path.truncate(if i == 0 { 0 } else { shared });
@@ -114,10 +135,13 @@ impl Network {
             if let Some(unexpected) = side.firewall {
                 unexpected.install(&host);
             }
+            if let Some(speaks) = side.mapper {
+                mappers.push(Mapper::start(router, speaks));
+            }
             host.await_path(&server, &server_addr(&routers[0].1, side.families));
             host
         });
-        Self { server, peers, routers }
+        Self { server, peers, mappers, routers }
     }
 
     /// The server's address for a host with these families.
