@@ -21,6 +21,10 @@ pub(crate) fn run(role: Role, args: ClientArgs) -> Exit {
     };
     let mut client = Client::new(config);
     client.tls = tls;
+    #[cfg(feature = "port-map")]
+    {
+        client.port_map = args.port_map();
+    }
     let interrupt = Interrupt::install();
     let started = Instant::now();
     let conn = match client.connect_until(role, &args.url, &args.token, interrupt.canceller()) {

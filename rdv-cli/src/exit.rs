@@ -105,6 +105,14 @@ impl From<Exit> for ExitCode {
     }
 }
 
+/// Gives the gateway the time to take back what it has mapped: call it before the process ends.
+pub fn settle() {
+    #[cfg(feature = "port-map")]
+    if !rdv_portmap::settle(std::time::Duration::from_millis(500)) {
+        log::debug!(target: "client", "the gateway has not said that the port is given back");
+    }
+}
+
 /// Why an attempt failed and, where that is known, what to do about it.
 pub fn explain<'a>(reason: impl Into<Reason<'a>>) -> String {
     match reason.into() {

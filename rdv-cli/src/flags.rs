@@ -98,6 +98,14 @@ pub struct ClientArgs {
     /// Don't offer the peer the addresses of this one, such as 'docker*'; can be repeated
     #[arg(long = "not-interface", value_name = "NAME")]
     not_interfaces: Vec<String>,
+    /// Have the NAT lead a port here, by PCP, NAT-PMP or UPnP-IGD, and offer the peer that too
+    ///
+    /// It makes a direct connection possible where neither NAT lets the other through, if this one does what
+    /// it is asked for. That takes a second where none does. The port is given back when the peers are
+    /// connected, or the attempt has failed. -v says what has become of it.
+    #[cfg(feature = "port-map")]
+    #[arg(long, verbatim_doc_comment)]
+    port_map: bool,
     /// How long to try for a direct connection before taking the relay (default: 1s)
     ///
     /// Only the dialer chooses; it means nothing to the one that accepts.
@@ -206,6 +214,12 @@ impl ClientArgs {
         }
         config.headers = self.access.headers()?;
         Ok(config)
+    }
+
+    /// Whether to have a port mapped.
+    #[cfg(feature = "port-map")]
+    pub fn port_map(&self) -> bool {
+        self.port_map
     }
 
     /// What a client needs: its configuration and, with `--cacert`, one for TLS. Errors are printed; what is left

@@ -62,8 +62,18 @@ impl fmt::Write for Escaped {
     }
 }
 
-const OURS: [&str; 9] =
-    ["client", "server", "demo", "rdv", "rdv_core", "rdv_socket", "rdv_blocking", "rdv_tokio", "rdv_smol"];
+const OURS: [&str; 10] = [
+    "client",
+    "server",
+    "demo",
+    "rdv",
+    "rdv_core",
+    "rdv_socket",
+    "rdv_portmap",
+    "rdv_blocking",
+    "rdv_tokio",
+    "rdv_smol",
+];
 
 #[cfg(test)]
 mod tests;

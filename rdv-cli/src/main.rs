@@ -24,7 +24,7 @@ mod serve;
 use std::process::ExitCode;
 
 use log::LevelFilter;
-use rdv_cli::exit::Exit;
+use rdv_cli::exit::{Exit, settle};
 use rdv_cli::{check, logging, usage};
 use rdv_core::Role;
 
@@ -32,7 +32,11 @@ use crate::args::{Args, Command};
 
 fn main() -> ExitCode {
     match usage::parse::<Args>(std::env::args_os()) {
-        Ok(args) => run(args).into(),
+        Ok(args) => {
+            let exit = run(args);
+            settle();
+            exit.into()
+        }
         Err(exit) => exit.into(),
     }
 }

@@ -14,7 +14,7 @@ use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use rdv_cli::exit::{Exit, Reason};
+use rdv_cli::exit::{Exit, Reason, settle};
 use rdv_cli::flags::{ClientArgs, PeerArgs, PeerCommand, ServeArgs};
 use rdv_cli::stdio::{self, BUF_LEN, LAST_WORDS, PipeError};
 use rdv_cli::{lines, signals};
@@ -35,6 +35,7 @@ fn main() -> ExitCode {
             }
         })
     });
+    settle();
     exit.unwrap_or_else(|exit| exit).into()
 }
 
@@ -59,6 +60,7 @@ async fn connect(role: Role, args: ClientArgs) -> Exit {
     };
     let mut client = Client::new(config);
     client.tls = tls;
+    client.port_map = args.port_map();
     let mut signal = pin!(first_signal("client"));
     let started = Instant::now();
     let interrupted = async {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use log::error;
-use rdv_cli::exit::{Exit, Reason};
+use rdv_cli::exit::{Exit, Reason, settle};
 use rdv_cli::flags::{ClientArgs, PeerArgs, PeerCommand, ServeArgs};
 use rdv_cli::stdio::{self, BUF_LEN, LAST_WORDS, PipeError};
 use rdv_cli::{lines, signals};
@@ -47,6 +47,7 @@ fn main() -> ExitCode {
     });
     // A thread of tokio's may be reading stdin, for good: don't wait for it.
     runtime.shutdown_background();
+    settle();
     exit.into()
 }
 
@@ -71,6 +72,7 @@ async fn connect(role: Role, args: ClientArgs) -> Exit {
     };
     let mut client = Client::new(config);
     client.tls = tls;
+    client.port_map = args.port_map();
     let signal = first_signal("client");
     let started = Instant::now();
     let result = tokio::select! {

@@ -82,6 +82,13 @@ fn interfaces_are_allowed_and_denied_by_name() {
 }
 
 #[test]
+#[cfg(feature = "port-map")]
+fn a_port_is_mapped_if_that_is_asked_for() {
+    assert!(!client(&[]).port_map());
+    assert!(client(&["--port-map"]).port_map());
+}
+
+#[test]
 fn durations_reach_the_configuration() {
     assert_eq!(format!("{:?}", config(&["--wait", "250ms"]).picker), "WaitForP2p(250ms)");
     assert_eq!(config(&["--timeout", "1m30s"]).timeout, Some(Duration::from_secs(90)));

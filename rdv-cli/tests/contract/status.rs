@@ -43,6 +43,20 @@ fn an_interface_that_is_not_there_is_told_from_those_that_are() {
     assert_no_token(&end);
 }
 
+/// With no address space in which it could be of use, nothing is asked of a gateway: this sends no packet.
+#[test]
+fn a_mapped_port_is_no_condition() {
+    let server = Server::start(&[]);
+    let pair = server.pair(&["--port-map", "-s", "loopback4"]).map(|mut rdv| {
+        rdv.close_stdin();
+        rdv
+    });
+    for end in pair.map(Rdv::finish) {
+        assert_eq!(end.status, Some(0), "{:#?}", end.log);
+        assert!(end.log.iter().any(|line| line.contains("is_relay=false")), "{:#?}", end.log);
+    }
+}
+
 #[test]
 fn help_and_version_are_0() {
     for line in [&["--help"][..], &["-V"], &["dial", "--help"], &["help", "serve"]] {

@@ -34,11 +34,13 @@ pub(crate) fn run(topology: &Topology) -> Outcome {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let token = format!("{} {}", topology.name, COUNT.fetch_add(1, Ordering::Relaxed));
     let start = |peer: usize, role: Role| -> Trial {
+        let side = &topology.sides[peer];
         let party = Party::new(topology.adapters[peer], "default").with(|config| {
             config.picker = Arc::new(WaitForP2p(WAIT));
             config.timeout = Some(TIMEOUT);
         });
-        let url = network.url(topology.sides[peer].families).parse().expect("a URL");
+        let party = party.port_map(side.mapper.is_some());
+        let url = network.url(side.families).parse().expect("a URL");
         network.peers[peer].namespace.enter(|| party.start(role, &url, &token))
     };
     let started = Instant::now();

@@ -6,7 +6,7 @@ use rdv_core::Route;
 use rdv_tests::adapter::{Adapter, Blocking, Smol, Tokio};
 use rdv_tests::lab::Families::{self, Both, Broken6, V6};
 use rdv_tests::lab::Unexpected::{self, Dropped, Prohibited, Reset};
-use rdv_tests::lab::{Delay, Lan, Nat, Side};
+use rdv_tests::lab::{Delay, Lan, Nat, Side, Speaks};
 
 /// Where the peers are, and what ought to come of it.
 #[derive(Debug)]
@@ -30,7 +30,9 @@ pub(crate) struct Topology {
 /// All of them. The adapters take turns, until each has been with each.
 pub(crate) fn topologies() -> Vec<Topology> {
     let mut all = Vec::new();
-    for group in [plain(), symmetric(), carriers(), at_home(), families(), far(), switched(), near()] {
+    let groups =
+        [plain(), symmetric(), mapped(), carriers(), at_home(), families(), far(), switched(), near()];
+    for group in groups {
         all.extend(group);
     }
     for (i, topology) in all.iter_mut().enumerate() {
@@ -74,6 +76,21 @@ fn symmetric() -> Vec<Topology> {
         relay("symmetric, home", symmetric(), home()),
         relay("home, symmetric", home(), symmetric()),
         relay("symmetric, symmetric", symmetric(), symmetric()),
+    ]
+}
+
+/// Gateways that are asked for a port, where no hole can be punched.
+fn mapped() -> Vec<Topology> {
+    let mapped = |speaks| Side::behind(&[Nat::SYMMETRIC]).mapping(speaks);
+    let (symmetric, home) = (|| Side::behind(&[Nat::SYMMETRIC]), || Side::behind(&[Nat::HOME]));
+    vec![
+        direct("symmetric with a port mapped, home", mapped(Speaks::PcpAndNatPmp), home()),
+        direct("home, symmetric with a port mapped", home(), mapped(Speaks::Upnp)),
+        direct("symmetric with a port mapped, symmetric", mapped(Speaks::All), symmetric()),
+        direct("symmetric, symmetric with a port mapped", symmetric(), mapped(Speaks::All)),
+        direct("symmetric, both with a port mapped", mapped(Speaks::All), mapped(Speaks::All)),
+        direct("home with a port mapped, home", home().mapping(Speaks::All), home()),
+        direct("home with a port mapped, internet", home().mapping(Speaks::All), internet()),
     ]
 }
 

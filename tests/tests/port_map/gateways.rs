@@ -1,12 +1,12 @@
 //! By each protocol: a port is mapped, an outside host connects through it, and it is released at the end.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use rdv_portmap::{Order, PortMapper, Protocol, settle};
 use rdv_socket::SharedPort;
-use rdv_tests::lab::{Nat, Network, Side, Speaks};
+use rdv_tests::lab::{Nat, Network, Node, Side, Speaks};
 use rdv_tests::{SOON, soon, until};
 
 use crate::is_missing;
@@ -83,7 +83,7 @@ fn a_port_that_is_taken_is_not_taken_away() {
     let network = Network::new(&[home(), home().mapping(Speaks::All)], 1);
     let [first, second] = &network.peers;
     let port = first.namespace.enter(SharedPort::bind).expect("a port");
-    let map = |protocol, peer: &rdv_tests::lab::Node| {
+    let map = |protocol, peer: &Node| {
         let mut order = order(&port);
         order.only = Some(protocol);
         let mapper = peer.namespace.enter(|| PortMapper::start(order)).expect("a thread");
@@ -106,22 +106,28 @@ fn where_nobody_answers_it_ends_in_time() {
     }
     let network = Network::new(&[Side::behind(&[Nat::HOME]), Side::behind(&[])], 0);
     let port = network.peers[0].namespace.enter(SharedPort::bind).expect("a port");
+    let mut order = order(&port);
+    order.patience = Duration::from_secs(1);
     let started = Instant::now();
-    let error = start(&network, &port, None).wait().expect_err("no mapping");
+    let mapper = network.peers[0].namespace.enter(|| PortMapper::start(order.clone())).expect("a thread");
+    let error = mapper.wait().expect_err("no mapping");
     let took = started.elapsed();
     println!("nobody answers: {error}, after {took:?}");
     // The gateway has no such port, and says so: there is no waiting for PCP and NAT-PMP, only for UPnP.
     assert_eq!(error.to_string(), "PCP: connection refused; UPnP-IGD: no answer");
     assert!(took >= Duration::from_millis(900) && took < SOON, "{took:?}");
 
-    let alone = rdv_tests::lab::Node::new();
-    let error = alone.namespace.enter(|| PortMapper::start(order(&port))).expect("a thread").wait();
+    let alone = Node::new();
+    let error = alone.namespace.enter(|| PortMapper::start(order)).expect("a thread").wait();
     let text = error.expect_err("no network").to_string();
     assert!(text.starts_with("PCP: no default gateway; NAT-PMP: no default gateway; UPnP-IGD: "), "{text}");
 }
 
 fn order(port: &SharedPort) -> Order {
-    Order::new(port.port(), 4711)
+    let mut order = Order::new(port.port(), 4711);
+    // Whatever else the machine has to do.
+    order.patience = SOON / 2;
+    order
 }
 
 fn start(network: &Network, port: &SharedPort, only: Option<Protocol>) -> PortMapper {
@@ -130,11 +136,9 @@ fn start(network: &Network, port: &SharedPort, only: Option<Protocol>) -> PortMa
     network.peers[0].namespace.enter(|| PortMapper::start(order)).expect("a thread")
 }
 
-fn outside_ip(network: &Network) -> std::net::IpAddr {
-    let connected = |ip: &SocketAddr| !ip.ip().is_loopback();
+fn outside_ip(network: &Network) -> IpAddr {
     let addrs = network.peers[1].namespace.enter(rdv_socket::local_addrs).expect("addresses");
-    let mut addrs = addrs.into_iter().map(|addr| SocketAddr::new(addr.ip, 0));
-    addrs.find(connected).expect("an address").ip()
+    addrs.into_iter().map(|addr| addr.ip).find(|ip| !ip.is_loopback()).expect("an address")
 }
 
 fn exchange(one: &mut TcpStream, other: &mut TcpStream) {
