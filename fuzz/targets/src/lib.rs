@@ -1,4 +1,5 @@
-//! What the fuzz targets do and check: the machines of rdv-core against whatever comes, in whatever order.
+//! What the fuzz targets do and check: the machines of rdv-core against whatever comes, in whatever order, and what
+//! gateways say.
 //!
 //! This is ordinary Rust. `fuzz/fuzz_targets` gives each target to libFuzzer, and `tests/replay.rs` runs the corpus
 //! through them on stable.
@@ -11,6 +12,7 @@ mod head;
 mod lines;
 mod lobby;
 mod pair;
+mod port_map;
 mod proxy;
 mod relay;
 mod request_head;
@@ -22,6 +24,7 @@ pub use answer_head::answer_head;
 pub use connector::{ConnectorScript, connector};
 pub use lines::lines;
 pub use lobby::{LobbyScript, lobby};
+pub use port_map::port_map;
 pub use proxy::proxy;
 pub use relay::{RelayScript, relay};
 pub use request_head::request_head;
@@ -31,11 +34,12 @@ pub use simulator::simulator;
 pub type Target = fn(&[u8]);
 
 /// All targets, by the names of their files.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("answer_head", answer_head),
     ("connector", connector),
     ("lines", lines),
     ("lobby", lobby),
+    ("port_map", port_map),
     ("proxy", proxy),
     ("relay", relay),
     ("request_head", request_head),

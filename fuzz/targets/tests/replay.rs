@@ -33,6 +33,11 @@ fn proxy() {
 }
 
 #[test]
+fn port_map() {
+    replay("port_map");
+}
+
+#[test]
 fn relay() {
     replay("relay");
 }
