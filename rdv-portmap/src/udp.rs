@@ -169,7 +169,8 @@ impl Line {
     }
 }
 
-fn is_silence(kind: ErrorKind) -> bool {
+/// Whether a read has only ended, and nothing has come.
+pub(crate) fn is_silence(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
 }
 

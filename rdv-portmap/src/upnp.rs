@@ -11,6 +11,7 @@ use crate::codec::igd::{self, Action, Service};
 use crate::codec::{Refusal, ssdp};
 use crate::error::Why;
 use crate::mapper::{Order, chance, is_usable};
+use crate::udp::is_silence;
 
 /// A gateway that can be asked for a mapping, or has made one.
 #[derive(Debug)]
@@ -118,6 +119,7 @@ struct Search {
     /// Descriptions that have been looked at.
     seen: Vec<Url>,
     next: Instant,
+    faults: u32,
 }
 
 impl Search {
@@ -132,7 +134,7 @@ impl Search {
             }
         }
         SockRef::from(&socket).set_multicast_ttl_v4(2)?;
-        Ok(Self { socket, gateway, seen: Vec::new(), next: Instant::now() })
+        Ok(Self { socket, gateway, seen: Vec::new(), next: Instant::now(), faults: 0 })
     }
 
     /// Where the next device says that its description is; `None` if no more do in time.
@@ -158,10 +160,10 @@ impl Search {
                         return Ok(Some(url));
                     }
                 }
-                // A machine that has been asked by itself may say that nobody listens there.
-                Err(err) if err.kind() == ErrorKind::ConnectionRefused => {}
-                Err(err) if matches!(err.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
-                Err(err) if err.kind() == ErrorKind::Interrupted => {}
+                Err(err) if is_silence(err.kind()) => {}
+                // A machine that has been asked by itself may say that nobody listens there; and to Windows, an
+                // answer that is too long is an error.
+                Err(_) if self.faults < MOST_FAULTS => self.faults += 1,
                 Err(err) => return Err(err.into()),
             }
         }
@@ -225,5 +227,7 @@ fn exchange(url: &Url, request: &[u8], until: Instant) -> Result<(Answer, Ipv4Ad
     }
 }
 
+/// Errors while answers are awaited.
+const MOST_FAULTS: u32 = 16;
 /// Whose descriptions are looked at.
 const MOST_DEVICES: usize = 4;

@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -76,8 +76,8 @@ struct Acquire<'a> {
 type Acquired = (Held, SocketAddr, Duration);
 
 impl Acquire<'_> {
-    /// PCP and NAT-PMP have three tenths of the time each. UPnP's search, which changes nothing, goes on beside them; what
-    /// it leads to is made use of if they fail.
+    /// PCP and NAT-PMP have three tenths of the time each. Where PCP does not answer at once, UPnP's search begins beside
+    /// it, which changes nothing; what it leads to is made use of if they fail.
     fn run(&mut self, shared: &Shared) -> Option<Acquired> {
         let (order, gateway) = (self.order, default_gateway());
         let upnp = order.tries(Protocol::Upnp).then(|| self.search(gateway));
@@ -92,6 +92,9 @@ impl Acquire<'_> {
                 return made;
             }
         }
+        if let Some(search) = &upnp {
+            search.begin();
+        }
         // Where nobody listens, nobody does for NAT-PMP either: it has the same port.
         let is_closed = matches!(self.tried.last(), Some((_, Why::Io(ErrorKind::ConnectionRefused))));
         if order.tries(Protocol::NatPmp) && !is_closed {
@@ -104,24 +107,27 @@ impl Acquire<'_> {
             }
         }
         let left = self.until.saturating_duration_since(Instant::now());
-        match upnp?.recv_timeout(left).unwrap_or(Err(Why::NoAnswer)) {
+        match upnp?.found.recv_timeout(left).unwrap_or(Err(Why::NoAnswer)) {
             Ok(_) if is_needless() => None,
             Ok(igd) => self.ask(Held::Upnp(igd)),
             Err(why) => self.failed(Protocol::Upnp, why),
         }
     }
 
-    fn search(&self, gateway: Option<Ipv4Addr>) -> Receiver<Result<Igd, Why>> {
-        let (sender, found) = channel();
+    fn search(&self, gateway: Option<Ipv4Addr>) -> Search {
+        let ((begin, begun), (sender, found)) = (channel(), channel());
         let (order, until) = (self.order.clone(), self.until);
         let spawned = thread::Builder::new().name("rdv-upnp".into()).spawn(move || {
-            // Nobody listens any more if another protocol was first.
-            let _ = sender.send(Igd::find(gateway, &order, until));
+            let is_needless = begun.recv_timeout(order.patience / 20) == Err(RecvTimeoutError::Disconnected);
+            if !is_needless {
+                // Nobody listens any more if another protocol was first.
+                let _ = sender.send(Igd::find(gateway, &order, until));
+            }
         });
         if let Err(err) = spawned {
             debug!("cannot search for UPnP: {err}");
         }
-        found
+        Search { begin, found }
     }
 
     fn ask(&mut self, mut held: Held) -> Option<Acquired> {
@@ -161,6 +167,20 @@ impl Acquire<'_> {
     fn failed(&mut self, protocol: Protocol, why: Why) -> Option<Acquired> {
         self.tried.push((protocol, why));
         None
+    }
+}
+
+/// UPnP's search. If it is dropped before it has begun, it does not.
+struct Search {
+    begin: Sender<()>,
+    found: Receiver<Result<Igd, Why>>,
+}
+
+impl Search {
+    /// There is no waiting for PCP any more.
+    fn begin(&self) {
+        // It may have begun, and ended, by itself.
+        let _ = self.begin.send(());
     }
 }
 
