@@ -1,14 +1,14 @@
 //! That whatever becomes of an attempt, the port is given back: with the client of each adapter.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdv_core::Role;
 use rdv_portmap::{Order, PortMapper};
 use rdv_tests::adapter::{Adapter, Blocking, Party, Smol, Tokio, Trial, exchange};
 use rdv_tests::lab::{Families, Nat, Network, PORT, Side, Speaks};
 use rdv_tests::server::TestServer;
-use rdv_tests::{pattern, until};
+use rdv_tests::{SOON, pattern, until};
 
 use crate::is_missing;
 
@@ -40,23 +40,33 @@ fn is_given_back(adapter: &'static dyn Adapter) {
         network.peers[peer].namespace.enter(|| party.start(role, &url, token))
     };
     let party = || Party::new(adapter, "default").port_map(true);
-    let mapped = || until("a port is mapped", || gateway.rules().contains("dport"));
+    // A client waits a second for the gateway, and on a busy machine that may be too short.
+    let start_mapped = |party: Party, token: &str| {
+        for _ in 0..5 {
+            let trial = start(0, party.clone(), Role::Accept, token);
+            let started = Instant::now();
+            while started.elapsed() < Duration::from_secs(2) {
+                if gateway.rules().contains("dport") {
+                    return trial;
+                }
+            }
+            trial.cancelled();
+        }
+        panic!("no port is mapped");
+    };
     let given_back = |when| until(when, || !gateway.rules().contains("dport"));
 
-    let waiting = start(0, party(), Role::Accept, "cancelled");
-    mapped();
+    let waiting = start_mapped(party(), "cancelled");
     waiting.cancelled();
     given_back("it is given back after it is cancelled");
 
-    let hasty = party().with(|config| config.timeout = Some(Duration::from_millis(800)));
-    let waiting = start(0, hasty, Role::Accept, "late");
-    mapped();
+    let hasty = party().with(|config| config.timeout = Some(Duration::from_secs(4)));
+    let waiting = start_mapped(hasty, "late");
     assert!(waiting.failure().is_timeout);
     given_back("it is given back after a failure");
 
-    // The symmetric NAT's peer is behind another one: no hole can be punched.
-    let accepter = start(0, party(), Role::Accept, "good");
-    mapped();
+    // Each is behind a symmetric NAT: no hole can be punched.
+    let accepter = start_mapped(party(), "good");
     let dialer = start(1, Party::new(adapter, "default"), Role::Dial, "good").conn();
     let accepter = accepter.conn();
     assert!(!accepter.is_relay && !dialer.is_relay);
@@ -70,7 +80,9 @@ fn a_panic_gives_it_back() {
         return;
     }
     let network = network();
-    let mapper = network.peers[0].namespace.enter(|| PortMapper::start(Order::new(40_123, 4711)));
+    let mut order = Order::new(40_123, 4711);
+    order.patience = SOON / 2;
+    let mapper = network.peers[0].namespace.enter(|| PortMapper::start(order));
     let mapper = mapper.expect("a thread");
     mapper.wait().expect("a mapping");
     assert!(network.mappers[0].maps(40_123));

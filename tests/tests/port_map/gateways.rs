@@ -107,7 +107,7 @@ fn where_nobody_answers_it_ends_in_time() {
     let network = Network::new(&[Side::behind(&[Nat::HOME]), Side::behind(&[])], 0);
     let port = network.peers[0].namespace.enter(SharedPort::bind).expect("a port");
     let mut order = order(&port);
-    order.patience = Duration::from_secs(1);
+    order.patience = Duration::from_secs(3);
     let started = Instant::now();
     let mapper = network.peers[0].namespace.enter(|| PortMapper::start(order.clone())).expect("a thread");
     let error = mapper.wait().expect_err("no mapping");
@@ -115,7 +115,7 @@ fn where_nobody_answers_it_ends_in_time() {
     println!("nobody answers: {error}, after {took:?}");
     // The gateway has no such port, and says so: there is no waiting for PCP and NAT-PMP, only for UPnP.
     assert_eq!(error.to_string(), "PCP: connection refused; UPnP-IGD: no answer");
-    assert!(took >= Duration::from_millis(900) && took < SOON, "{took:?}");
+    assert!(took >= Duration::from_millis(2900) && took < SOON, "{took:?}");
 
     let alone = Node::new();
     let error = alone.namespace.enter(|| PortMapper::start(order)).expect("a thread").wait();
