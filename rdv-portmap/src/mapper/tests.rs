@@ -37,6 +37,8 @@ fn the_outcome_wakes_who_waits_and_stays() {
     }
     shared.publish(Err(MapError { tried: Vec::new() }));
     assert_eq!(mapper.poll(&mut cx), Poll::Ready(Ok(mapping())));
+    // Before the mapper, or whoever settles would wait for it.
+    drop(Ending(shared));
 }
 
 /// As one that has panicked.
