@@ -25,7 +25,7 @@ mod wanted {
             if !client.port_map || !has_use {
                 return Self(None);
             }
-            let mut order = Order::new(port.port(), fastrand::u64(..));
+            let mut order = Order::new(port.port(), rdv_socket::random_seed());
             order.patience = client.config.timeout.map_or(order.patience, |all| all.min(order.patience));
             let started = PortMapper::start(order);
             // An attempt is worth making without.
