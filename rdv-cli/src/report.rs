@@ -82,8 +82,8 @@ pub fn proxy(report: &Report) -> Option<String> {
     let why = match report.chosen {
         Some((_, Route::Direct)) => return Some(format!("{hidden}; the connection is direct all the same")),
         Some((_, Route::Relay)) | None if was_tried => {
-            "no direct connection was found: the peer knew only those of our addresses that we told it ourselves, and \
-             none of its own let us in"
+            "no direct connection was found: the peer had only those of our addresses that we know ourselves, and found \
+             no way to them, nor did we to any of its own"
         }
         Some((_, Route::Relay)) | None => {
             "no direct connection was tried: none of the peer's addresses was to be dialled"

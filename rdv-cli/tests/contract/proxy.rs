@@ -78,6 +78,24 @@ fn a_connection_may_be_direct_all_the_same() {
     assert_eq!(accepter.finish().status, Some(0));
 }
 
+/// The peer has an address that can be dialled, and lets nobody in there.
+#[test]
+fn a_relayed_connection_says_why_it_is_not_direct() {
+    let server = Server::start(&[]);
+    let proxy = behind(&server, Speaks::Socks5, false);
+    let mut accepter = Rdv::start(&["accept", "-r", &server.url, TOKEN]);
+    accepter.close_stdin();
+    let url = proxy.url("");
+    let mut dialer =
+        Rdv::start(&["dial", "-s", "all", "--wait", "200ms", "--proxy", &url, &server.url, TOKEN]);
+    dialer.close_stdin();
+    let end = dialer.finish();
+    assert_eq!(end.status, Some(0), "{:#?}", end.log);
+    let told = end.line("INFO client: the server was reached through the proxy");
+    assert!(told.contains("instead of ours; no direct connection was found: the peer had only "), "{told}");
+    assert_eq!(accepter.finish().status, Some(0));
+}
+
 #[test]
 fn the_environment_names_a_proxy() {
     let server = Server::start(&[]);
