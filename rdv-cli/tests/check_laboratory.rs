@@ -78,7 +78,7 @@ fn check(name: &str, side: Side, proxy: Option<u16>, findings: &[(&str, &str)], 
     network
         .server
         .namespace
-        .ip("addr add 203.0.113.100/32 dev wan\naddr add 2001:db8::64/128 dev wan nodad\n");
+        .ip("addr add 192.88.98.100/32 dev wan\naddr add 2001:db8::64/128 dev wan nodad\n");
     let _server = network.server.namespace.enter(|| {
         if let Some(port) = proxy {
             forward(port);
@@ -88,7 +88,7 @@ fn check(name: &str, side: Side, proxy: Option<u16>, findings: &[(&str, &str)], 
     let [main, also] = if families == Families::V6 {
         ["[2001:db8::a]", "[2001:db8::64]"]
     } else {
-        ["203.0.113.10", "203.0.113.100"]
+        ["192.88.98.10", "192.88.98.100"]
     };
     let url = |host| format!("http://{host}:{}", proxy.unwrap_or(PORT));
     network.peers[0].await_path(&network.server, also.trim_matches(['[', ']']));

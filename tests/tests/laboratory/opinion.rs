@@ -33,7 +33,7 @@ fn meets(second_opinion: bool, later: Duration) -> bool {
     // The accepter's first SYN is lost, and the next one follows after a second.
     network.server.namespace.nft(
         "table ip late { chain late { type filter hook input priority filter; \
-         ip saddr 203.0.113.12 tcp dport 8080 tcp flags & (syn | ack) == syn numgen inc mod 2 == 0 drop; }; }",
+         ip saddr 192.88.98.12 tcp dport 8080 tcp flags & (syn | ack) == syn numgen inc mod 2 == 0 drop; }; }",
     );
 
     let token = "lab".parse().expect("a token");
@@ -65,5 +65,5 @@ fn meets(second_opinion: bool, later: Duration) -> bool {
     })
 }
 
-const SERVER_4: &str = "203.0.113.10:8080";
+const SERVER_4: &str = "192.88.98.10:8080";
 const SERVER_6: &str = "[2001:db8::a]:8080";
