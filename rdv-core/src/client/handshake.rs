@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::families::{in_order, other_family};
 use super::observation::{Other, Question};
 use super::tunnel::Tunnel;
 use super::{Attempt, Config, ConnectError, Event, Phase};
@@ -357,33 +358,6 @@ impl Handshake {
         self.close(out);
         Progress::Failed(error)
     }
-}
-
-/// The order in which addresses are dialled: IPv4 first, for it is the observed IPv4 address that opens NATs; from
-/// then on the families take turns (RFC 8305 section 4), so that neither waits behind a row of dead addresses of the
-/// other. Within a family the resolver's order.
-fn in_order(addrs: &[SocketAddr]) -> VecDeque<SocketAddr> {
-    let mut unique: Vec<SocketAddr> = Vec::new();
-    for addr in addrs {
-        if !unique.contains(addr) {
-            unique.push(*addr);
-        }
-    }
-    let (four, six): (Vec<_>, Vec<_>) = unique.iter().partition(|addr| addr.is_ipv4());
-    let turns = (0..unique.len()).flat_map(|at| [four.get(at), six.get(at)]);
-    turns.flatten().copied().collect()
-}
-
-/// An address of the family that `connected` is not of, unless all of them have failed.
-fn other_family(
-    connected: SocketAddr,
-    dials: &[(ConnId, SocketAddr)],
-    queue: &VecDeque<SocketAddr>,
-) -> Option<Other> {
-    let is_other = |addr: &SocketAddr| addr.is_ipv4() != connected.is_ipv4();
-    let first = dials.iter().filter(|(_, addr)| is_other(addr)).min();
-    let dialing = first.map(|(conn, addr)| Other::Dialing(*conn, *addr));
-    dialing.or_else(|| queue.iter().copied().find(is_other).map(Other::Known))
 }
 
 impl Named for Stage {

@@ -6,6 +6,7 @@ mod config;
 mod connector;
 mod distance;
 mod error;
+mod families;
 mod handshake;
 mod link;
 mod observation;

@@ -28,7 +28,10 @@ pub(super) fn pause(refusal: Refusal, rng: &mut fastrand::Rng) -> Option<Duratio
     }
     // The system's own errors take no time, and no SYN has left.
     let is_own = matches!(kind, io::ErrorKind::AddrNotAvailable | io::ErrorKind::NetworkUnreachable);
-    if !is_own && took < HERE && racing < START && dials < START_DIALS {
+    // Of addresses that are nobody's, it is the next router that says so: no reason to be a burden on it.
+    let is_reset = matches!(kind, io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset);
+    let at_once = if is_reset { RESET_DIALS } else { OTHER_DIALS };
+    if !is_own && took < HERE && racing < START && dials < at_once {
         return Some(Duration::ZERO);
     }
     let shortest = if is_own { FAR } else { took.clamp(NEAR, FAR) };
@@ -46,8 +49,10 @@ pub(super) fn turn(took: Duration) -> Duration {
 const HERE: Duration = Duration::from_millis(1);
 /// For so long the peer may be later than we are in learning whom to dial,
 const START: Duration = Duration::from_millis(10);
-/// and we dial somebody in the next room at most so often.
-const START_DIALS: u32 = 32;
+/// and we dial somebody in the next room at most so often, if by an RST it is himself who refuses,
+const RESET_DIALS: u32 = 32;
+/// and so often, if by ICMP it may be a router.
+const OTHER_DIALS: u32 = 8;
 /// The shortest pause there is,
 const NEAR: Duration = Duration::from_micros(300);
 /// and the shortest for peers at a distance of this or more.

@@ -298,8 +298,9 @@ impl Race {
             self.candidates[candidate].prohibited = true;
         }
         // EADDRNOTAVAIL says that the peer's own connection has the same four-tuple: that one counts.
-        if let Some(conn) = self.connected_link(candidate) {
-            if self.candidates[candidate].prohibited {
+        if let Some(Entrant { link, is_ours, .. }) = self.connected_link(candidate) {
+            if self.candidates[candidate].prohibited && !is_ours {
+                let conn = link.conn;
                 self.begin_anew(now, candidate, conn, out);
             }
             return;
@@ -361,9 +362,9 @@ impl Race {
         self.links.values().any(|entrant| entrant.candidate == Some(candidate))
     }
 
-    fn connected_link(&self, candidate: usize) -> Option<ConnId> {
+    fn connected_link(&self, candidate: usize) -> Option<&Entrant> {
         let mut links = self.links.values().filter(|entrant| entrant.candidate == Some(candidate));
-        links.find(|entrant| entrant.link.is_connected()).map(|entrant| entrant.link.conn)
+        links.find(|entrant| entrant.link.is_connected())
     }
 }
 
