@@ -40,9 +40,10 @@ pub(super) fn pause(refusal: Refusal, rng: &mut fastrand::Rng) -> Option<Duratio
 }
 
 /// For how long to leave it to the peer to dial, whom the last dial took this long to fail to reach: by then the peer
-/// has dialled again, if it goes by these rules.
-pub(super) fn turn(took: Duration) -> Duration {
-    took + took.clamp(NEAR, FAR) * (SPREAD.end() / 1000)
+/// has dialled again, if it goes by these rules. It may be slower than we are, so the next `turns` are longer.
+pub(super) fn turn(took: Duration, racing: Duration, turns: u32) -> Duration {
+    let shortest = took.max(NEAR).saturating_mul(1 << turns.min(8)).min(FAR).max(racing / PATIENCE);
+    took + shortest.min(LONGEST) * (SPREAD.end() / 1000)
 }
 
 /// Whoever answers within this time is in the next room.

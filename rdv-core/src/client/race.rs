@@ -37,8 +37,9 @@ struct Candidate {
     dialled: Option<Instant>,
     /// When to dial it again.
     redial: Option<Instant>,
-    /// Whether a dial has failed by an ICMP error.
+    /// Whether a dial has failed by an ICMP error, and how often what came in was reset for it.
     prohibited: bool,
+    turns: u32,
 }
 
 /// A link, and the index of the candidate that it belongs to, if that is listed.
@@ -258,7 +259,7 @@ impl Race {
         }
         let space = AddrSpace::of(addr.ip());
         let report = CandidateReport { addr, space, origin, dials: 0, fate, at: now };
-        self.candidates.push(Candidate { report, dialled: None, redial: None, prohibited: false });
+        self.candidates.push(Candidate { report, dialled: None, redial: None, prohibited: false, turns: 0 });
         Some(self.candidates.len() - 1)
     }
 
@@ -317,11 +318,13 @@ impl Race {
     /// in, but never the peer's FIN. The RST has it forget both. If the peer comes again without a dial of ours, there is
     /// no such firewall, and the connection is good. Else we dial, and the SYNs may cross.
     fn begin_anew(&mut self, now: Instant, at: usize, conn: ConnId, out: &mut Outbox<Event>) {
+        let racing = self.racing(now);
         let candidate = &mut self.candidates[at];
         debug!("candidate {}: begun anew, for a dial was prohibited", candidate.report.addr);
         candidate.prohibited = false;
         let took = candidate.dialled.map_or(Duration::ZERO, |dialled| now.duration_since(dialled));
-        candidate.redial = Some(now + pace::turn(took));
+        candidate.redial = Some(now + pace::turn(took, racing, candidate.turns));
+        candidate.turns += 1;
         out.reset(conn);
         if let Some(entrant) = self.links.remove(&conn) {
             entrant.link.end();
@@ -331,11 +334,11 @@ impl Race {
 
     /// Dials again, at once or later, but only after an error: giving up a SYN that is out can reset the peer's answer.
     fn redial(&mut self, now: Instant, at: usize, kind: io::ErrorKind, out: &mut Outbox<Event>) {
+        let racing = self.racing(now);
         let candidate = &mut self.candidates[at];
         if candidate.report.origin != Origin::Listed {
             return;
         }
-        let racing = self.started.map_or(Duration::ZERO, |started| now.duration_since(started));
         let took = now.duration_since(candidate.dialled.unwrap_or(now));
         match pace::pause(Refusal { kind, took, racing, dials: candidate.report.dials }, &mut self.rng) {
             None => {}
@@ -345,6 +348,11 @@ impl Race {
             }
             Some(pause) => candidate.redial = Some(now + pause),
         }
+    }
+
+    /// For how long the race has been on.
+    fn racing(&self, now: Instant) -> Duration {
+        self.started.map_or(Duration::ZERO, |started| now.duration_since(started))
     }
 
     fn note(&mut self, now: Instant, candidate: Option<usize>, fate: Fate) {

@@ -21,7 +21,9 @@ use crate::topologies::{Topology, topologies};
 fn the_simulator_comes_to_the_ideals_too() {
     let seeds =
         env::var("RDV_LAB_SEEDS").map_or(5, |seeds| seeds.parse().expect("RDV_LAB_SEEDS is no number"));
-    let rows: Vec<_> = topologies().into_iter().map(|topology| Row::new(topology, seeds)).collect();
+    // Whose gateways map no ports.
+    let simulated = topologies().into_iter().filter(|it| it.sides.iter().all(|side| side.mapper.is_none()));
+    let rows: Vec<_> = simulated.map(|topology| Row::new(topology, seeds)).collect();
     println!("\n{}\n{}", markdown(&rows), summary(&rows, seeds));
     for Row { topology, direct: [.., [ours, _]] } in &rows {
         let Topology { name, ideal, known, .. } = topology;

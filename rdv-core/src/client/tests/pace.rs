@@ -147,6 +147,24 @@ fn after_the_peer_s_turn_it_is_ours() {
     assert_eq!(bench.state(inbound), State::Reset);
 }
 
+/// Else whoever is quicker would never let the peer have its turn.
+#[test]
+fn the_peer_s_turns_become_longer() {
+    let mut bench = racing(NEAR, 7, limited());
+    bench.advance(millis(1));
+    let mut turns = Vec::new();
+    for _ in 0..6 {
+        bench.fails(bench.dial(NEAR), ErrorKind::HostUnreachable);
+        let inbound = bench.accept(NEAR);
+        assert_eq!(bench.state(inbound), State::Reset);
+        let due = bench.deadline.expect("a redial is planned");
+        turns.push(due - bench.now);
+        bench.advance(due - bench.now);
+        bench.advance(millis(1));
+    }
+    assert_eq!(turns, [10, 19, 37, 73, 91, 91].map(millis));
+}
+
 /// An RST makes a firewall forget; and by other addresses it was no dial of ours.
 #[test]
 fn what_comes_in_otherwise_is_taken() {
