@@ -38,7 +38,7 @@ pub fn is_about_one(error: &io::Error) -> bool {
 }
 
 /// Whether a connection that was [started](crate::SharedPort::connect) stands: to be asked when its
-/// socket has become writable. `false` means not yet, wait until it is writable again.
+/// socket has become writable, or sooner. `false` means not yet, wait until it is writable again.
 ///
 /// Takes any type that lends its socket, so that a runtime's own streams can be asked too.
 ///
@@ -50,15 +50,34 @@ where
     SockRef<'a>: From<&'a S>,
 {
     let socket = SockRef::from(stream);
-    if let Some(error) = socket.take_error()? {
-        return Err(error);
+    if !has_ended_handshake(&socket)? {
+        return Ok(false);
     }
+    // The address is asked first: where an ICMP error has come for the SYN, Linux tells of it as the socket's error even
+    // though the peer's SYN has met it, and the connection stands.
     match socket.peer_addr() {
         Ok(_) => Ok(true),
-        // Pollers may report a socket before its handshake has come to an end, either way.
-        Err(error) if error.kind() == ErrorKind::NotConnected || errno::is_in_progress(&error) => Ok(false),
-        Err(error) => Err(error),
+        Err(error) if error.kind() == ErrorKind::NotConnected || errno::is_in_progress(&error) => {
+            socket.take_error()?.map_or(Ok(false), Err)
+        }
+        Err(error) => Err(socket.take_error()?.unwrap_or(error)),
     }
+}
+
+/// Whether a socket is past its handshake, for better or worse. Pollers may report one before. To ask such a socket for
+/// its error is dangerous: an ICMP error is shown whose SYN is out all the same, to be answered or sent again.
+#[cfg(unix)]
+fn has_ended_handshake(socket: &socket2::Socket) -> io::Result<bool> {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    use std::os::fd::AsFd;
+
+    let mut sockets = [PollFd::new(socket.as_fd(), PollFlags::POLLOUT)];
+    Ok(poll(&mut sockets, PollTimeout::ZERO)? > 0)
+}
+
+#[cfg(not(unix))]
+fn has_ended_handshake(_: &socket2::Socket) -> io::Result<bool> {
+    Ok(true)
 }
 
 /// Reads what has come by now, past what a runtime remembers of the socket's readiness: that may be older
