@@ -1,0 +1,173 @@
+//! The two ends, and what goes from one to the other.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::sys::socket::{MsgFlags, recv};
+use nix::unistd::Pid;
+use rdv_tests::answer::{expect_matched, request};
+use rdv_tests::raw::RawConn;
+
+use crate::server::{Kind, Server};
+
+/// As many bytes as can be, in one direction of each pair.
+pub(crate) struct Bulk {
+    /// Bytes per second of each pair.
+    pub(crate) rates: Vec<f64>,
+    /// Seconds of the server's for each GB; nothing if there is no server.
+    pub(crate) cpu: Option<f64>,
+}
+
+/// 64 bytes to and fro, with everything on one CPU.
+pub(crate) struct PingPong {
+    pub(crate) p50: Duration,
+    pub(crate) p99: Duration,
+}
+
+/// Makes pairs of connected ends.
+struct Place {
+    kind: Kind,
+    server: Option<Server>,
+    listener: TcpListener,
+}
+
+impl Bulk {
+    pub(crate) fn measure(kind: Kind, pairs: usize, lasts: Duration) -> Self {
+        let mut place = Place::new(kind);
+        let pairs: Vec<_> = (0..pairs).map(|i| (place.pair(i), AtomicU64::new(0))).collect();
+        thread::scope(|scope| {
+            for ((from, to), received) in &pairs {
+                scope.spawn(|| send(from));
+                scope.spawn(|| receive(to, received));
+            }
+            thread::sleep(WARM_UP);
+            let (began, bytes, cpu) = (Instant::now(), received(&pairs), place.cpu());
+            thread::sleep(lasts);
+            let (took, bytes_after, cpu_after) =
+                (began.elapsed().as_secs_f64(), received(&pairs), place.cpu());
+            for ((from, to), _) in &pairs {
+                // Those that end first have their peer's end closed by the server already.
+                let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
+            }
+            let bytes: Vec<_> =
+                bytes_after.iter().zip(&bytes).map(|(after, before)| (after - before) as f64).collect();
+            let all: f64 = bytes.iter().sum();
+            let cpu = cpu_after.zip(cpu).map(|(after, before)| (after - before).as_secs_f64() * 1e9 / all);
+            Self { rates: bytes.iter().map(|bytes| bytes / took).collect(), cpu }
+        })
+    }
+
+    /// Of all pairs together.
+    pub(crate) fn rate(&self) -> f64 {
+        self.rates.iter().sum()
+    }
+
+    /// What the slowest pair has of its fair share.
+    pub(crate) fn fairness(&self) -> f64 {
+        self.rates.iter().copied().fold(f64::INFINITY, f64::min) * self.rates.len() as f64 / self.rate()
+    }
+}
+
+impl PingPong {
+    pub(crate) fn measure(kind: Kind, lasts: Duration) -> Self {
+        // A thread of its own, for it and all that it begins stay on that CPU.
+        let measured = thread::scope(|scope| scope.spawn(|| Self::on_one_cpu(kind, lasts)).join());
+        measured.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+
+    fn on_one_cpu(kind: Kind, lasts: Duration) -> Self {
+        let me = Pid::from_raw(0);
+        let allowed = sched_getaffinity(me).expect("every thread may ask");
+        let cpu = (0..CpuSet::count()).rev().find(|cpu| allowed.is_set(*cpu).unwrap_or(false));
+        let mut one = CpuSet::new();
+        one.set(cpu.expect("a thread has a CPU")).expect("a CPU that exists");
+        sched_setaffinity(me, &one).expect("every thread may have fewer CPUs");
+
+        let place = Place::new(kind);
+        let (mut asks, mut answers) = place.pair(0);
+        let echo = thread::spawn(move || {
+            let mut ball = [0; BALL];
+            while answers.read_exact(&mut ball).is_ok() && answers.write_all(&ball).is_ok() {}
+        });
+        let mut ball = [7; BALL];
+        let (began, mut times) = (Instant::now(), Vec::new());
+        while began.elapsed() < WARM_UP + lasts {
+            let sent = Instant::now();
+            asks.write_all(&ball).expect("the other end is there");
+            asks.read_exact(&mut ball).expect("it echoes");
+            if began.elapsed() > WARM_UP {
+                times.push(sent.elapsed());
+            }
+        }
+        // Its end is the echo's.
+        let _ = asks.shutdown(Shutdown::Both);
+        echo.join().expect("an echo");
+        times.sort_unstable();
+        Self { p50: times[times.len() / 2], p99: times[times.len() * 99 / 100] }
+    }
+}
+
+impl Place {
+    fn new(kind: Kind) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let addr = listener.local_addr().expect("it is bound");
+        let server = (kind != Kind::Direct).then(|| Server::start(kind, addr));
+        Self { kind, server, listener }
+    }
+
+    fn cpu(&mut self) -> Option<Duration> {
+        self.server.as_mut().map(Server::cpu)
+    }
+
+    fn pair(&self, number: usize) -> (TcpStream, TcpStream) {
+        let addr = match &self.server {
+            Some(server) => server.addr,
+            None => self.listener.local_addr().expect("it is bound"),
+        };
+        if self.kind.is_baseline() {
+            let one = TcpStream::connect(addr).expect("a connection");
+            let (two, _) = self.listener.accept().expect("a connection");
+            one.set_nodelay(true).and_then(|()| two.set_nodelay(true)).expect("an open socket");
+            return (one, two);
+        }
+        relayed(addr, &format!("/{number}"))
+    }
+}
+
+fn relayed(server: SocketAddr, target: &str) -> (TcpStream, TcpStream) {
+    let (mut dialer, mut accepter) = (RawConn::connect(server), RawConn::connect(server));
+    accepter.send(request("ACCEPT", target, ""));
+    dialer.send(request("DIAL", target, ""));
+    expect_matched(&mut dialer, &mut accepter);
+    dialer.send("CONTINUE\n");
+    accepter.expect("CONTINUE\n");
+    let [dialer, accepter] = [dialer, accepter].map(|conn| conn.tcp().try_clone().expect("a descriptor"));
+    (dialer, accepter)
+}
+
+/// Until the socket is shut down.
+fn send(mut to: &TcpStream) {
+    let data = vec![7; CHUNK];
+    while to.write_all(&data).is_ok() {}
+}
+
+/// Until the socket is shut down. The bytes are dropped in the kernel, for it is not the load that is measured.
+fn receive(from: &TcpStream, received: &AtomicU64) {
+    let mut nothing = vec![0; 4 * CHUNK];
+    while let Ok(len @ 1..) = recv(from.as_raw_fd(), &mut nothing, MsgFlags::MSG_TRUNC) {
+        received.fetch_add(len as u64, Ordering::Relaxed);
+    }
+}
+
+fn received(pairs: &[((TcpStream, TcpStream), AtomicU64)]) -> Vec<u64> {
+    pairs.iter().map(|(_, received)| received.load(Ordering::Relaxed)).collect()
+}
+
+const BALL: usize = 64;
+const CHUNK: usize = 256 * 1024;
+const WARM_UP: Duration = Duration::from_millis(300);

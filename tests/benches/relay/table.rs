@@ -1,0 +1,76 @@
+//! What came of it, as a table.
+
+use crate::load::{Bulk, PingPong};
+
+/// All runs of one kind.
+pub(crate) struct Row {
+    name: &'static str,
+    pub(crate) one: Vec<Bulk>,
+    pub(crate) eight: Vec<Bulk>,
+    pub(crate) ping_pong: Vec<PingPong>,
+}
+
+impl Row {
+    pub(crate) fn new(name: &'static str) -> Self {
+        Self { name, one: Vec::new(), eight: Vec::new(), ping_pong: Vec::new() }
+    }
+}
+
+/// The first row is what the others are compared with, run by run.
+pub(crate) fn markdown(rows: &[Row]) -> String {
+    let mut text = line(&[
+        "",
+        "1 pair, GB/s",
+        "of direct",
+        "8 pairs, GB/s",
+        "of direct",
+        "slowest of its share",
+        "CPU s/GB, 1 pair",
+        "8 pairs",
+        "ping-pong p50, us",
+        "of direct",
+        "p99, us",
+        "of direct",
+    ]);
+    text += &line(&["---"; 12]);
+    let Some(direct) = rows.first() else {
+        return text;
+    };
+    for row in rows {
+        let mut cells = vec![row.name.to_owned()];
+        for (all, beside) in [(&row.one, &direct.one), (&row.eight, &direct.eight)] {
+            cells.push(format!("{:.2}", median(all, Bulk::rate) / 1e9));
+            cells.push(format!("**{:.2}**", ratio(all, beside, Bulk::rate)));
+        }
+        cells.push(format!("{:.2}", median(&row.eight, Bulk::fairness)));
+        for all in [&row.one, &row.eight] {
+            let has_server = all.iter().all(|bulk| bulk.cpu.is_some());
+            let cpu = format!("{:.3}", median(all, |bulk| bulk.cpu.unwrap_or_default()));
+            cells.push(if has_server { cpu } else { String::new() });
+        }
+        for part in [|times: &PingPong| times.p50.as_secs_f64(), |times: &PingPong| times.p99.as_secs_f64()] {
+            cells.push(format!("{:.1}", median(&row.ping_pong, part) * 1e6));
+            cells.push(format!("**{:.2}**", ratio(&row.ping_pong, &direct.ping_pong, part)));
+        }
+        text += &line(&cells);
+    }
+    text
+}
+
+fn line(cells: &[impl AsRef<str>]) -> String {
+    format!("| {} |\n", cells.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(" | "))
+}
+
+fn median<T>(all: &[T], of: impl Fn(&T) -> f64) -> f64 {
+    middle(all.iter().map(of).collect())
+}
+
+/// The median of the ratios of each run.
+fn ratio<T>(all: &[T], beside: &[T], of: impl Fn(&T) -> f64) -> f64 {
+    middle(all.iter().zip(beside).map(|(one, other)| of(one) / of(other)).collect())
+}
+
+fn middle(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
