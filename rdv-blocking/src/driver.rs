@@ -1,5 +1,6 @@
 //! Completions by mio: carries out the core's intents on non-blocking sockets, and queues the answers.
 
+mod end;
 mod stream;
 mod tls;
 
@@ -12,6 +13,7 @@ use bytes::{Buf, Bytes};
 use mio::{Events, Interest, Poll, Registry, Token};
 use rdv_core::{ConnId, Input, Intent};
 
+use self::end::Ready;
 pub(crate) use stream::Stream;
 
 /// The sockets of one machine, or of many whose ids do not collide.
@@ -28,6 +30,7 @@ pub(crate) struct Driver {
 pub(crate) struct Socket {
     conn: ConnId,
     stream: Stream,
+    ready: Ready,
     connecting: bool,
     /// Whether a machine waits for it to be connected.
     dialled: bool,
@@ -65,6 +68,7 @@ impl Driver {
         let added = socket.and_then(|mut socket| {
             let interest = Interest::READABLE | Interest::WRITABLE;
             self.poll.registry().register(socket.stream.source(), token_of(conn), interest)?;
+            socket.ready = Ready::MAYBE;
             Ok(self.sockets.insert(token_of(conn).0, socket))
         });
         match added {
@@ -85,6 +89,16 @@ impl Driver {
 
     pub(crate) fn stream_mut(&mut self, conn: ConnId) -> Option<&mut Stream> {
         self.sockets.get_mut(&token_of(conn).0).map(|socket| &mut socket.stream)
+    }
+
+    /// Two at once; or else one that is missing.
+    pub(crate) fn pair_mut(&mut self, conns: [ConnId; 2]) -> Result<[&mut Socket; 2], ConnId> {
+        let tokens = conns.map(|conn| token_of(conn).0);
+        match self.sockets.get_disjoint_mut(tokens.each_ref()) {
+            [Some(one), Some(two)] => Ok([one, two]),
+            [None, _] => Err(conns[0]),
+            [_, None] => Err(conns[1]),
+        }
     }
 
     /// Has a connection go on as another one on the same socket, which is to be connected by what is to begin on it.
@@ -157,7 +171,9 @@ impl Driver {
             Ok(()) | Err(_) => {}
         }
         for event in events.iter() {
-            if let Some(conn) = self.sockets.get(&event.token().0).map(|socket| socket.conn) {
+            if let Some(socket) = self.sockets.get_mut(&event.token().0) {
+                socket.ready.learn(event);
+                let conn = socket.conn;
                 self.advance(conn);
                 woken(conn, event.is_error());
             }
@@ -190,12 +206,12 @@ impl Driver {
 impl Socket {
     /// A connection that is up.
     pub(crate) fn connected(conn: ConnId, stream: Stream) -> Self {
-        Self { conn, stream, connecting: false, dialled: false, read: None, write: None }
+        Self { conn, stream, ready: Ready::MAYBE, connecting: false, dialled: false, read: None, write: None }
     }
 
     /// A connection that has been begun.
     pub(crate) fn connecting(conn: ConnId, stream: Stream) -> Self {
-        Self { conn, stream, connecting: true, dialled: true, read: None, write: None }
+        Self { conn, stream, ready: Ready::MAYBE, connecting: true, dialled: true, read: None, write: None }
     }
 
     /// A connection that came in, and is not up yet: no machine asked for that, so none is told.

@@ -1,5 +1,6 @@
 //! The operating system's side of rdv, shared by all adapters: TCP sockets that listen and dial on
-//! one port, the listeners of a server, the options of a stream, this machine's addresses, and chance.
+//! one port, the listeners of a server, the options of a stream, the data path of a [relay], this
+//! machine's addresses, and chance.
 //!
 //! There is no runtime here. What comes in and goes out are the standard library's types, and every
 //! socket is **non-blocking and close-on-exec**, ready for `from_std` of mio, tokio, or async-io.
@@ -63,6 +64,7 @@ mod errno;
 mod listen;
 mod listen_addr;
 mod port;
+pub mod relay;
 mod seed;
 mod stream;
 #[cfg(feature = "tls")]

@@ -1,5 +1,6 @@
 //! Completions by tokio: carries out the core's intents on its sockets, and queues the answers.
 
+mod end;
 mod stream;
 mod timer;
 mod wake;
@@ -17,6 +18,7 @@ use rdv_core::{ConnId, Input, Intent};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use self::wake::Woken;
+pub(crate) use end::StreamEnd;
 pub(crate) use stream::Stream;
 pub(crate) use timer::Timer;
 
@@ -80,8 +82,13 @@ impl Driver {
         self.sockets.remove(&conn).map(|it| it.socket)
     }
 
-    pub(crate) fn stream_mut(&mut self, conn: ConnId) -> Option<&mut Stream> {
-        self.sockets.get_mut(&conn).map(|it| &mut it.socket.stream)
+    /// Two at once; or else one that is missing.
+    pub(crate) fn pair_mut(&mut self, conns: [ConnId; 2]) -> Result<[&mut Stream; 2], ConnId> {
+        match self.sockets.get_disjoint_mut(conns.each_ref()) {
+            [Some(one), Some(two)] => Ok([&mut one.socket.stream, &mut two.socket.stream]),
+            [None, _] => Err(conns[0]),
+            [_, None] => Err(conns[1]),
+        }
     }
 
     /// Has a connection go on as another one on the same socket, which is to be connected by what is to begin on it.

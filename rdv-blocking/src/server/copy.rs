@@ -1,35 +1,19 @@
-//! The relay's data path: a plain copy in both directions, by rdv/1 section 5.
+//! The relay's data path: both directions of a pair, carried by rdv-socket.
 
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 
 use rdv_core::{ConnId, DataEnd, Splice, Traffic};
+use rdv_socket::relay::{Broken, Carried, Flow, Pool};
 
-use crate::driver::{Driver, Stream};
+use crate::driver::Driver;
 
 /// Both directions of a pair.
 #[derive(Debug)]
 pub(super) struct Copy {
-    to_accepter: Direction,
-    to_dialer: Direction,
-}
-
-#[derive(Debug)]
-struct Direction {
-    from: ConnId,
-    to: ConnId,
-    /// Read, and not written yet, since `to` was not ready. Empty but for then.
-    rest: Vec<u8>,
-    passed_on: u64,
-    state: State,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Open,
-    /// `from` has ended its stream; `rest` is still to be written.
-    Ending,
-    /// And `to` has been told by a FIN.
-    Ended,
+    dialer: ConnId,
+    accepter: ConnId,
+    to_accepter: Flow,
+    to_dialer: Flow,
 }
 
 /// How far a turn of copying went.
@@ -42,113 +26,48 @@ pub(super) enum Pumped {
     Ended(DataEnd),
 }
 
-/// How far a direction went, or which connection failed it.
-type Progress = Result<Pumped, (ConnId, io::Error)>;
-
 impl Copy {
     pub(super) fn new(splice: Splice) -> Self {
         let Splice { dialer, accepter, early, .. } = splice;
-        let direction = |from, to| Direction { from, to, rest: Vec::new(), passed_on: 0, state: State::Open };
-        let mut copy =
-            Self { to_accepter: direction(dialer, accepter), to_dialer: direction(accepter, dialer) };
-        copy.to_dialer.rest = early.data.to_vec();
-        if early.eof {
-            copy.to_dialer.state = State::Ending;
-        }
-        copy
+        let to_dialer = Flow::new(early.data.to_vec(), early.eof);
+        Self { dialer, accepter, to_accepter: Flow::new(Vec::new(), false), to_dialer }
     }
 
     pub(super) fn traffic(&self) -> Traffic {
-        Traffic { to_accepter: self.to_accepter.passed_on, to_dialer: self.to_dialer.passed_on }
+        Traffic { to_accepter: self.to_accepter.carried(), to_dialer: self.to_dialer.carried() }
     }
 
-    pub(super) fn pump(&mut self, driver: &mut Driver, buffer: &mut [u8]) -> Pumped {
-        let mut busy = false;
-        for direction in [&mut self.to_accepter, &mut self.to_dialer] {
-            match direction.pump(driver, buffer) {
-                Ok(Pumped::Busy) => busy = true,
-                Ok(Pumped::Blocked | Pumped::Ended(_)) => {}
-                Err((conn, err)) => return Pumped::Ended(DataEnd::Broken(conn, err.kind())),
+    pub(super) fn pump(&mut self, driver: &mut Driver, pool: &Pool, buffer: &mut [u8]) -> Pumped {
+        match self.carry(driver, pool, buffer) {
+            Ok(_) if self.to_accepter.is_ended() && self.to_dialer.is_ended() => {
+                Pumped::Ended(DataEnd::Complete)
             }
-        }
-        if self.to_accepter.state == State::Ended && self.to_dialer.state == State::Ended {
-            Pumped::Ended(DataEnd::Complete)
-        } else if busy {
-            Pumped::Busy
-        } else {
-            Pumped::Blocked
-        }
-    }
-}
-
-impl Direction {
-    fn pump(&mut self, driver: &mut Driver, buffer: &mut [u8]) -> Progress {
-        let mut left = TURN;
-        while left > 0 {
-            if !self.write_rest(driver)? {
-                return Ok(Pumped::Blocked);
-            }
-            match self.state {
-                State::Open => {}
-                State::Ending => {
-                    match self.stream(driver, self.to)?.shutdown_write() {
-                        Err(err) if err.kind() == ErrorKind::WouldBlock => {}
-                        // If `to` is gone already, its own direction will say so.
-                        Ok(()) | Err(_) => self.state = State::Ended,
-                    }
-                    return Ok(Pumped::Blocked);
-                }
-                State::Ended => return Ok(Pumped::Blocked),
-            }
-            match self.stream(driver, self.from)?.read(buffer) {
-                Ok(0) => self.state = State::Ending,
-                Ok(len) => {
-                    left = left.saturating_sub(len);
-                    let written = match self.stream(driver, self.to)?.write(&buffer[..len]) {
-                        Ok(written) => written,
-                        Err(err) if err.kind() == ErrorKind::WouldBlock => 0,
-                        Err(err) => return Err((self.to, err)),
-                    };
-                    self.passed_on += written as u64;
-                    self.rest.extend_from_slice(&buffer[written..len]);
-                }
-                Err(err) if err.kind() == ErrorKind::WouldBlock => return Ok(Pumped::Blocked),
-                Err(err) => return Err((self.from, err)),
-            }
-        }
-        Ok(Pumped::Busy)
-    }
-
-    /// Writes what was left over; whether all of it went.
-    fn write_rest(&mut self, driver: &mut Driver) -> Result<bool, (ConnId, io::Error)> {
-        while !self.rest.is_empty() {
-            match self.stream(driver, self.to)?.write(&self.rest) {
-                Ok(written) => {
-                    self.passed_on += written as u64;
-                    self.rest.drain(..written);
-                }
-                Err(err) if err.kind() == ErrorKind::WouldBlock => return Ok(false),
-                Err(err) => return Err((self.to, err)),
-            }
-        }
-        // A pair that is quiet holds no memory for its bytes.
-        self.rest = Vec::new();
-        // TLS may hold some of what it has taken.
-        match self.stream(driver, self.to)?.flush() {
-            Ok(()) => Ok(true),
-            Err(err) if err.kind() == ErrorKind::WouldBlock => Ok(false),
-            Err(err) => Err((self.to, err)),
+            Ok(true) => Pumped::Busy,
+            Ok(false) => Pumped::Blocked,
+            Err((conn, kind)) => Pumped::Ended(DataEnd::Broken(conn, kind)),
         }
     }
 
-    fn stream<'a>(
-        &self,
-        driver: &'a mut Driver,
-        conn: ConnId,
-    ) -> Result<&'a mut Stream, (ConnId, io::Error)> {
-        driver.stream_mut(conn).ok_or_else(|| (conn, ErrorKind::NotConnected.into()))
+    /// Whether there is more to carry at once; or which connection failed.
+    fn carry(
+        &mut self,
+        driver: &mut Driver,
+        pool: &Pool,
+        buffer: &mut [u8],
+    ) -> Result<bool, (ConnId, ErrorKind)> {
+        let Self { dialer, accepter, to_accepter, to_dialer } = self;
+        let conns = [*dialer, *accepter];
+        let [one, two] = driver.pair_mut(conns).map_err(|conn| (conn, ErrorKind::NotConnected))?;
+        let to_accepter = to_accepter.carry(one, two, pool, buffer).map_err(of([conns[0], conns[1]]))?;
+        let to_dialer = to_dialer.carry(two, one, pool, buffer).map_err(of([conns[1], conns[0]]))?;
+        Ok([to_accepter, to_dialer].contains(&Carried::Busy))
     }
 }
 
-/// Bytes that one direction may copy before other pairs get their turn.
-const TURN: usize = 1024 * 1024;
+/// Which of the two has failed, the one that was read from or the one that was written to.
+fn of([from, to]: [ConnId; 2]) -> impl FnOnce(Broken) -> (ConnId, ErrorKind) {
+    move |broken| match broken {
+        Broken::From(err) => (from, err.kind()),
+        Broken::To(err) => (to, err.kind()),
+    }
+}

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token};
 use rdv_core::{Lobby, LobbyConfig, LobbyEvent, Matched, Output};
+use rdv_socket::relay::Pool;
 
 use super::ServerHandle;
 use super::worker::{Pair, Worker};
@@ -32,7 +33,7 @@ impl Front {
         handle: ServerHandle,
     ) -> io::Result<Self> {
         let driver = Driver::new(poll);
-        let mut registered = Vec::new();
+        let (mut registered, pool) = (Vec::new(), Pool::default());
         for (i, listener) in listeners.into_iter().enumerate() {
             let mut source = mio::net::TcpListener::from_std(listener.try_clone()?);
             driver.registry().register(&mut source, Token(WAKER.0 - 1 - i), Interest::READABLE)?;
@@ -43,7 +44,7 @@ impl Front {
             lobby: Lobby::new(config),
             listeners: registered,
             handle,
-            workers: (0..workers).map(|_| Worker::start()).collect::<io::Result<_>>()?,
+            workers: (0..workers).map(|_| Worker::start(&pool)).collect::<io::Result<_>>()?,
             next_worker: 0,
             accept_again: None,
         })

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use mio::{Events, Poll};
 use rdv_core::{ConnId, Output, Relay, RelayEvent, RelayReport};
+use rdv_socket::relay::{BUFFER_LEN, Pool};
 
 use super::copy::{Copy, Pumped};
 use super::worker::{Order, Pair};
@@ -23,6 +24,7 @@ pub(super) struct Shift {
     served: PairId,
     /// Bytes on their way; one for all, since none stay in it.
     buffer: Vec<u8>,
+    pool: Pool,
 }
 
 type PairId = u64;
@@ -38,7 +40,7 @@ struct Served {
 
 impl Shift {
     /// On a poller that whoever has an order wakes.
-    pub(super) fn new(poll: Poll) -> Self {
+    pub(super) fn new(poll: Poll, pool: Pool) -> Self {
         Self {
             driver: Driver::new(poll),
             pairs: HashMap::new(),
@@ -47,6 +49,7 @@ impl Shift {
             busy: VecDeque::new(),
             served: 0,
             buffer: vec![0; BUFFER_LEN],
+            pool,
         }
     }
 
@@ -184,7 +187,7 @@ impl Shift {
         let Some(copy) = &mut pair.copy else {
             return;
         };
-        match copy.pump(&mut self.driver, &mut self.buffer) {
+        match copy.pump(&mut self.driver, &self.pool, &mut self.buffer) {
             Pumped::Blocked => {}
             Pumped::Busy => {
                 if !std::mem::replace(&mut pair.queued, true) {
@@ -215,5 +218,3 @@ fn log_end(report: &RelayReport) {
     let RelayReport { token, dialer, accepter, end, .. } = report;
     log::debug!("pair token={token} dialer={dialer} accepter={accepter} end={end:?}");
 }
-
-const BUFFER_LEN: usize = 64 * 1024;

@@ -7,6 +7,7 @@ use std::thread::{self, JoinHandle};
 
 use mio::{Poll, Token, Waker};
 use rdv_core::{ConnId, Relay};
+use rdv_socket::relay::Pool;
 
 use super::shift::Shift;
 use crate::driver::Socket;
@@ -31,11 +32,12 @@ pub(super) enum Order {
 }
 
 impl Worker {
-    pub(super) fn start() -> io::Result<Self> {
+    /// With pipes from this pool.
+    pub(super) fn start(pool: &Pool) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         let (orders, receiver) = channel();
-        let shift = Shift::new(poll);
+        let shift = Shift::new(poll, pool.clone());
         let thread = thread::Builder::new().name("rdv-relay".into()).spawn(move || shift.run(&receiver))?;
         Ok(Self { orders, waker, thread })
     }

@@ -11,6 +11,7 @@ use futures_lite::StreamExt;
 use futures_lite::future::yield_now;
 use futures_util::stream::FuturesUnordered;
 use rdv_core::{Lobby, LobbyConfig, LobbyEvent, Matched, Output};
+use rdv_socket::relay::Pool;
 
 use super::pair::Pair;
 use crate::driver::{Driver, Socket, Stream, Timer, poll_accept};
@@ -24,6 +25,7 @@ pub(super) struct Front {
     /// Accepting failed: file descriptors have run out, say. It goes on then.
     accept_again: Option<Instant>,
     pairs: FuturesUnordered<Pair>,
+    pool: Pool,
 }
 
 impl Front {
@@ -36,6 +38,7 @@ impl Front {
             accepted: Vec::new(),
             accept_again: None,
             pairs: FuturesUnordered::new(),
+            pool: Pool::default(),
         }
     }
 
@@ -111,7 +114,7 @@ impl Front {
     fn start(&mut self, matched: Matched) {
         let Matched { relay, dialer, accepter, .. } = matched;
         let sockets = [dialer, accepter].map(|conn| (conn, self.driver.remove(conn)));
-        self.pairs.push(Pair::new(relay, sockets));
+        self.pairs.push(Pair::new(relay, sockets, self.pool.clone()));
     }
 }
 

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use rdv_core::{ConnId, Output, Relay, RelayEvent, RelayReport};
+use rdv_socket::relay::Pool;
 
 use super::copy::Copy;
 use crate::driver::{Driver, Socket, Timer};
@@ -18,16 +19,17 @@ pub(super) struct Pair {
     driver: Driver,
     timer: Timer,
     copy: Option<Copy>,
+    pool: Pool,
 }
 
 impl Pair {
-    /// A socket that is missing has been closed.
-    pub(super) fn new(relay: Relay, sockets: [(ConnId, Option<Socket>); 2]) -> Self {
+    /// A socket that is missing has been closed. Pipes are to come from this pool.
+    pub(super) fn new(relay: Relay, sockets: [(ConnId, Option<Socket>); 2], pool: Pool) -> Self {
         let mut driver = Driver::default();
         for (conn, socket) in sockets {
             driver.add(conn, socket.ok_or_else(|| ErrorKind::NotConnected.into()));
         }
-        Self { relay, driver, timer: Timer::default(), copy: None }
+        Self { relay, driver, timer: Timer::default(), copy: None, pool }
     }
 
     /// Has the relay do what it wants. Goes on with its deadline, unless it is history.
@@ -35,7 +37,9 @@ impl Pair {
         loop {
             match self.relay.poll_output() {
                 Output::Intent(intent) => self.driver.perform(intent),
-                Output::Event(RelayEvent::Splice(splice)) => self.copy = Some(Copy::new(splice)),
+                Output::Event(RelayEvent::Splice(splice)) => {
+                    self.copy = Some(Copy::new(splice, self.pool.clone()));
+                }
                 Output::Event(RelayEvent::Finished(report)) => {
                     log_end(&report);
                     return ControlFlow::Break(());

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use rdv_core::{Lobby, LobbyEvent, Matched, Output};
+use rdv_socket::relay::Pool;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
@@ -28,6 +29,7 @@ pub(crate) struct Front {
     /// Accepting failed: file descriptors have run out, say. It goes on then.
     accept_again: Option<Instant>,
     pairs: JoinSet<()>,
+    pool: Pool,
     handler: Hook,
     #[cfg(feature = "http")]
     arrivals: Option<Arrivals>,
@@ -45,6 +47,7 @@ impl Front {
             accepted: Vec::new(),
             accept_again: None,
             pairs: JoinSet::new(),
+            pool: Pool::default(),
             handler,
             #[cfg(feature = "http")]
             arrivals: None,
@@ -150,7 +153,7 @@ impl Front {
     fn start(&mut self, matched: Matched) {
         let Matched { relay, dialer, accepter, .. } = matched;
         let sockets = [dialer, accepter].map(|conn| (conn, self.driver.remove(conn)));
-        self.pairs.spawn(Pair::new(relay, sockets, self.handler.clone()));
+        self.pairs.spawn(Pair::new(relay, sockets, self.pool.clone(), self.handler.clone()));
     }
 
     /// Forgets the pairs that are history.

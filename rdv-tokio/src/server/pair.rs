@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use rdv_core::{ConnId, Intent, Output, Reject, Relay, RelayEvent, RelayReport, Traffic};
+use rdv_socket::relay::Pool;
 
 use super::path::Path;
 use crate::driver::{Driver, Socket, Timer, now};
@@ -20,6 +21,7 @@ pub(super) struct Pair {
     driver: Driver,
     timer: Timer,
     path: Option<Path>,
+    pool: Pool,
     hook: Hook,
     /// What the handler has seen, once it has; and its own relay, until that begins.
     seen: Option<Arc<MatchedPair>>,
@@ -27,13 +29,13 @@ pub(super) struct Pair {
 }
 
 impl Pair {
-    /// A socket that is missing has been closed.
-    pub(super) fn new(relay: Relay, sockets: [(ConnId, Option<Socket>); 2], hook: Hook) -> Self {
+    /// A socket that is missing has been closed. Pipes are to come from this pool.
+    pub(super) fn new(relay: Relay, sockets: [(ConnId, Option<Socket>); 2], pool: Pool, hook: Hook) -> Self {
         let mut driver = Driver::default();
         for (conn, socket) in sockets {
             driver.add(conn, socket.ok_or_else(|| ErrorKind::NotConnected.into()));
         }
-        Self { relay, driver, timer: Timer::default(), path: None, hook, seen: None, relayer: None }
+        Self { relay, driver, timer: Timer::default(), path: None, pool, hook, seen: None, relayer: None }
     }
 
     /// Asks the handler, if there is one, before anything is said to the clients.
@@ -62,7 +64,7 @@ impl Pair {
                     self.driver.perform(intent);
                 }
                 Output::Event(RelayEvent::Splice(splice)) => {
-                    match Path::new(splice, self.relayer.take(), &mut self.driver) {
+                    match Path::new(splice, self.relayer.take(), &mut self.driver, &self.pool) {
                         Ok(path) => self.path = Some(path),
                         Err(end) => self.relay.handle_end(now(), Traffic::default(), end),
                     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use rdv_core::{ConnId, DataEnd, Early, Splice, Traffic};
+use rdv_socket::relay::Pool;
 
 use super::copy::Copy;
 use crate::driver::{Driver, Socket};
@@ -28,9 +29,10 @@ impl Path {
         splice: Splice,
         relayer: Option<Relayer>,
         driver: &mut Driver,
+        pool: &Pool,
     ) -> Result<Self, DataEnd> {
         let Some(relayer) = relayer else {
-            return Ok(Path::Copy(Copy::new(splice)));
+            return Ok(Path::Copy(Copy::new(splice, pool.clone())));
         };
         let Splice { dialer, accepter, early, .. } = splice;
         let mut stream = |conn: ConnId, early| {
