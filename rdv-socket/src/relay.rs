@@ -361,3 +361,6 @@ const TINY: usize = 4 * 1024;
 /// What a pipe costs of a turn, and a turn, in copied bytes.
 const STEP: usize = BUFFER_LEN;
 const TURN: usize = 4 * STEP;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,212 @@
+//! Bytes arrive, whichever way they take; and what is quiet holds nothing.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::thread;
+
+use super::*;
+use crate::test_util::{stream_pair, wait_for};
+
+/// A non-blocking socket. It is asked again and again, so nobody has to wake it.
+struct Socket {
+    tcp: TcpStream,
+    is_plain: bool,
+}
+
+impl End for Socket {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.tcp.read(buf)
+    }
+
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.tcp.write(data)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.tcp.shutdown(Shutdown::Write)
+    }
+
+    fn is_plain(&self) -> bool {
+        self.is_plain
+    }
+
+    fn on_socket(&mut self, _: Way, act: &mut dyn FnMut(Tcp<'_>) -> io::Result<usize>) -> io::Result<usize> {
+        assert!(self.is_plain, "only plain streams have a socket to act on");
+        act(Tcp::of(&self.tcp))
+    }
+}
+
+/// A flow, its ends, and whoever is beyond them.
+struct Course {
+    flow: Flow,
+    sender: TcpStream,
+    from: Socket,
+    to: Socket,
+    receiver: TcpStream,
+    pool: Pool,
+    buffer: Vec<u8>,
+}
+
+impl Course {
+    fn new(is_plain: bool) -> Self {
+        let (sender, from) = stream_pair();
+        let (to, receiver) = stream_pair();
+        for stream in [&sender, &receiver] {
+            stream.set_nonblocking(false).unwrap();
+        }
+        for stream in [&from, &to] {
+            stream.set_nonblocking(true).unwrap();
+        }
+        let [from, to] = [from, to].map(|tcp| Socket { tcp, is_plain });
+        let (flow, buffer) = (Flow::new(Vec::new(), false), vec![0; BUFFER_LEN]);
+        Self { flow, sender, from, to, receiver, pool: Pool::default(), buffer }
+    }
+
+    fn carry(&mut self) -> Result<Carried, Broken> {
+        self.flow.carry(&mut self.from, &mut self.to, &self.pool, &mut self.buffer)
+    }
+
+    fn carry_until(&mut self, what: &str, is_so: impl Fn(&Self, Carried) -> bool) {
+        wait_for(what, || {
+            let carried = self.carry().map_err(|(Broken::From(err) | Broken::To(err))| err)?;
+            Ok(is_so(self, carried).then_some(()))
+        });
+    }
+
+    fn holds_nothing(&self) -> bool {
+        matches!(&self.flow.held, Held::Bytes(rest) if rest.capacity() == 0)
+    }
+}
+
+fn pattern(len: usize) -> Vec<u8> {
+    (0..len).map(|i| (i / 251 + i) as u8).collect()
+}
+
+/// Sends it all through a course, and expects it all, and the end.
+fn transfer(mut course: Course, len: usize) {
+    let (mut sender, mut receiver) =
+        (course.sender.try_clone().unwrap(), course.receiver.try_clone().unwrap());
+    let writer = thread::spawn(move || {
+        sender.write_all(&pattern(len)).unwrap();
+        sender.shutdown(Shutdown::Write).unwrap();
+    });
+    let reader = thread::spawn(move || {
+        let mut got = Vec::new();
+        receiver.read_to_end(&mut got).unwrap();
+        got
+    });
+    course.carry_until("the end of the stream", |_, carried| carried == Carried::Ended);
+    writer.join().unwrap();
+    assert!(reader.join().unwrap() == pattern(len), "other bytes than were sent");
+    assert_eq!(course.flow.carried(), len as u64);
+    assert!(course.flow.is_ended() && course.holds_nothing());
+}
+
+#[test]
+fn bulk_arrives_between_plain_sockets() {
+    transfer(Course::new(true), 20 << 20);
+}
+
+#[test]
+fn bulk_arrives_between_others() {
+    transfer(Course::new(false), 20 << 20);
+}
+
+#[test]
+fn what_was_read_early_comes_first() {
+    let mut course = Course::new(true);
+    course.flow = Flow::new(b"early".to_vec(), true);
+    course.carry_until("the end", |_, carried| carried == Carried::Ended);
+    let mut got = Vec::new();
+    course.receiver.read_to_end(&mut got).unwrap();
+    assert_eq!(got, b"early");
+}
+
+#[test]
+fn a_receiver_that_is_stuck_is_waited_for_with_a_full_pipe() {
+    let mut course = Course::new(true);
+    let mut sender = course.sender.try_clone().unwrap();
+    let len = 32 << 20;
+    let writer = thread::spawn(move || sender.write_all(&pattern(len)).unwrap());
+    course.carry_until("a receiver's buffer is full", |course, carried| {
+        carried == Carried::Blocked && !course.holds_nothing()
+    });
+    let mut receiver = course.receiver.try_clone().unwrap();
+    let reader = thread::spawn(move || {
+        let mut got = vec![0; len];
+        receiver.read_exact(&mut got).unwrap();
+        got
+    });
+    course.carry_until("all bytes", |course, _| course.flow.carried() == len as u64);
+    writer.join().unwrap();
+    assert!(reader.join().unwrap() == pattern(len), "other bytes than were sent");
+    assert!(course.holds_nothing(), "a pipe or a buffer is held without need");
+}
+
+#[test]
+fn a_turn_comes_to_its_end() {
+    let mut course = Course::new(true);
+    let (mut sender, mut receiver) =
+        (course.sender.try_clone().unwrap(), course.receiver.try_clone().unwrap());
+    thread::spawn(move || while sender.write_all(&[7; 64 * 1024]).is_ok() {});
+    thread::spawn(move || while receiver.read(&mut [0; 64 * 1024]).is_ok_and(|len| len > 0) {});
+    course.carry_until("a flow that has more to do", |_, carried| carried == Carried::Busy);
+    for stream in [&course.sender, &course.receiver] {
+        stream.shutdown(Shutdown::Both).unwrap();
+    }
+}
+
+#[test]
+fn a_reset_is_the_end_that_failed() {
+    let mut course = Course::new(true);
+    course.flow.bulk = true;
+    crate::reset(std::mem::replace(&mut course.sender, stream_pair().0));
+    let broken = wait_for("a reset", || match course.carry() {
+        Ok(_) => Ok(None),
+        Err(broken) => Ok(Some(broken)),
+    });
+    assert!(matches!(&broken, Broken::From(err) if err.kind() == ErrorKind::ConnectionReset), "{broken}");
+}
+
+/// Splicing would wait in front of such a byte for ever.
+#[test]
+fn an_urgent_byte_is_skipped() {
+    let mut course = Course::new(true);
+    course.flow.bulk = true;
+    course.sender.write_all(b"one").unwrap();
+    SockRef::from(&course.sender).send_out_of_band(b"!").unwrap();
+    course.sender.write_all(b"two").unwrap();
+    course.sender.shutdown(Shutdown::Write).unwrap();
+    course.carry_until("the end", |_, carried| carried == Carried::Ended);
+    let mut got = Vec::new();
+    course.receiver.read_to_end(&mut got).unwrap();
+    assert_eq!(got, b"onetwo");
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod pool {
+    use super::*;
+
+    #[test]
+    fn a_pool_has_an_end_and_takes_back_what_is_empty() {
+        let pool = Pool::default();
+        let lent: Vec<_> = std::iter::from_fn(|| pool.lend()).collect();
+        if lent.is_empty() {
+            return eprintln!("skipped: the kernel has no large pipe for this user");
+        }
+        assert!(lent.len() <= 48 && pool.lend().is_none(), "{} pipes are lent", lent.len());
+        drop(lent);
+        assert!(pool.lend().is_some(), "none has come back");
+    }
+
+    #[test]
+    fn without_pipes_bulk_is_copied() {
+        let course = Course::new(true);
+        let _lent: Vec<_> = std::iter::from_fn(|| course.pool.lend()).collect();
+        transfer(course, 20 << 20);
+    }
+}
