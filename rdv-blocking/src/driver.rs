@@ -174,7 +174,9 @@ impl Driver {
             if let Some(socket) = self.sockets.get_mut(&event.token().0) {
                 socket.ready.learn(event);
                 let conn = socket.conn;
-                self.advance(conn);
+                if socket.connecting || socket.read.is_some() || socket.write.is_some() {
+                    self.advance(conn);
+                }
                 woken(conn, event.is_error());
             }
         }

@@ -108,7 +108,7 @@ pub trait End {
     fn is_plain(&self) -> bool;
 
     /// Reads or writes what [is plain](Self::is_plain) by a system call of one's own, in the way that the adapter notices:
-    /// by the `try_io` of its runtime. Others never are asked.
+    /// by the `try_io` of its runtime. Others never are asked. What has said `WouldBlock` may be called again.
     ///
     /// # Errors
     /// Those of `act`.
@@ -271,13 +271,12 @@ impl Flow {
         buffer: &mut [u8],
     ) -> Result<Option<usize>, Broken> {
         let mut copied = false;
-        let filled = from.on_socket(Way::In, &mut |tcp| match pipe.fill(&tcp.0) {
+        // It may be called more than once: a runtime asks again after it has looked at the socket.
+        let filled = from.on_socket(Way::In, &mut |tcp| {
+            let result = pipe.fill(&tcp.0);
+            copied = matches!(&result, Err(err) if err.kind() == ErrorKind::WouldBlock);
             // Splicing stops for good in front of an urgent byte, which reading skips.
-            Err(err) if err.kind() == ErrorKind::WouldBlock => {
-                copied = true;
-                (&*tcp.0).read(buffer)
-            }
-            result => result,
+            if copied { (&*tcp.0).read(buffer) } else { result }
         });
         match filled {
             Ok(0) => self.state = State::Ending,

@@ -36,7 +36,14 @@ impl End for Socket {
 
     fn on_socket(&mut self, _: Way, act: &mut dyn FnMut(Tcp<'_>) -> io::Result<usize>) -> io::Result<usize> {
         assert!(self.is_plain, "only plain streams have a socket to act on");
-        act(Tcp::of(&self.tcp))
+        // As runtimes do that look at the socket once more.
+        for _ in 0..3 {
+            match act(Tcp::of(&self.tcp)) {
+                Err(err) if err.kind() == ErrorKind::WouldBlock => thread::yield_now(),
+                result => return result,
+            }
+        }
+        Err(ErrorKind::WouldBlock.into())
     }
 }
 
