@@ -274,8 +274,7 @@ impl Flow {
         // It may be called more than once: a runtime asks again after it has looked at the socket.
         let filled = from.on_socket(Way::In, &mut |tcp| {
             let result = pipe.fill(&tcp.0);
-            copied = matches!(&result, Err(err) if err.kind() == ErrorKind::WouldBlock);
-            // Splicing stops for good in front of an urgent byte, which reading skips.
+            copied = matches!(&result, Err(err) if is_worth_reading(err));
             if copied { (&*tcp.0).read(buffer) } else { result }
         });
         match filled {
@@ -348,6 +347,18 @@ impl std::error::Error for Broken {
         let (Broken::From(err) | Broken::To(err)) = self;
         Some(err)
     }
+}
+
+/// Whether a read may bring what splice(2) does not: it stops for good in front of an urgent byte, which a read skips; and
+/// there are sandboxes, and sockets that pass for TCP, without it.
+fn is_worth_reading(err: &io::Error) -> bool {
+    matches!(
+        err.kind(),
+        ErrorKind::WouldBlock
+            | ErrorKind::InvalidInput
+            | ErrorKind::PermissionDenied
+            | ErrorKind::Unsupported
+    )
 }
 
 /// Bytes of a buffer on which bulk is copied where it can't be spliced.

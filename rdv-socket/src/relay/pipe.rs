@@ -12,7 +12,7 @@ use socket2::SockRef;
 ///
 /// A pipe holds a MiB, for those of 64 KiB cost more than half of the gain. The kernel grants a user without privileges 64
 /// of that size, and gives 8 KiB from then on: so there are at most 48 of them, each is lent only while it holds bytes,
-/// and whoever gets none copies.
+/// and whoever gets none copies. Up to 8 are kept open for the next who needs one, until the pool and all flows are gone.
 #[derive(Clone, Debug, Default)]
 pub struct Pool(Arc<Mutex<Pipes>>);
 
