@@ -49,6 +49,7 @@ pub(crate) struct ServerArgs {
 
 /// Where the server's certificate comes from, anew on each SIGHUP.
 #[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "https")]
 pub(crate) struct TlsFiles {
     /// Speak https, with the certificate in this PEM file, and the chain that leads to it
     ///

@@ -1,18 +1,17 @@
 //! The flags that the command and the examples have in common. Every value is parsed once, here, into the type
 //! that is used.
 
+mod serve;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use log::{LevelFilter, error};
-use rdv_core::http::HeaderName;
-use rdv_core::{
-    AddrSpaces, Config, HeaderError, Headers, LobbyConfig, Observed, Proxy, Role, ServerUrl, Token,
-    WaitForP2p,
-};
-use rdv_socket::ListenAddr;
+use rdv_core::{AddrSpaces, Config, HeaderError, Headers, Proxy, Role, ServerUrl, Token, WaitForP2p};
 use rustls::ClientConfig;
+
+pub use self::serve::ServeArgs;
 
 use crate::duration::{Limit, Span};
 use crate::exit::Exit;
@@ -42,26 +41,6 @@ pub enum PeerCommand {
     /// Connect to the peer that dials with the same token
     #[command(long_about = ACCEPT, after_help = ACCEPT_EXAMPLE)]
     Accept(ClientArgs),
-}
-
-/// What an operator decides.
-#[derive(Debug, clap::Args)]
-pub struct ServeArgs {
-    /// Where to listen: without a host on all addresses, IPv4 and IPv6; port 0 is a free one
-    #[arg(short, long, value_name = "[HOST]:PORT", default_value = ":8080")]
-    pub listen: ListenAddr,
-    /// How long a client may wait for its peer (default: 10m; none: no limit)
-    #[arg(long, value_name = "DURATION")]
-    lobby_timeout: Option<Limit>,
-    /// How long a relayed pair may go without a byte (default: 1h; none: no limit)
-    #[arg(long, value_name = "DURATION")]
-    idle_timeout: Option<Limit>,
-    /// Take the client's address from this request header, set by the proxy in front
-    ///
-    /// Its value is an address with a port, such as 192.0.2.1:39841, which peers are going to dial. The
-    /// proxy must overwrite the header if a client sends it.
-    #[arg(long, value_name = "NAME", verbatim_doc_comment)]
-    observed_header: Option<HeaderName>,
 }
 
 /// What a user decides about an attempt.
@@ -172,23 +151,6 @@ impl PeerArgs {
         let PeerArgs { verbose, command } = usage::parse(std::env::args_os())?;
         logging::init(if verbose { LevelFilter::Debug } else { LevelFilter::Info });
         Ok(command)
-    }
-}
-
-impl ServeArgs {
-    /// The lobby's configuration.
-    pub fn lobby(&self) -> LobbyConfig {
-        let mut config = LobbyConfig::default();
-        if let Some(Limit(timeout)) = self.lobby_timeout {
-            config.lobby_timeout = timeout;
-        }
-        if let Some(Limit(timeout)) = self.idle_timeout {
-            config.idle_timeout = timeout;
-        }
-        if let Some(name) = &self.observed_header {
-            config.observed = Observed::Header(name.clone());
-        }
-        config
     }
 }
 
