@@ -114,6 +114,10 @@ impl Rdv {
         }
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
+    }
+
     /// Writes to its stdin, and closes it.
     pub(crate) fn feed(&mut self, data: impl Into<Vec<u8>>) {
         let (data, mut stdin) = (data.into(), self.stdin.take().expect("stdin has been closed"));
