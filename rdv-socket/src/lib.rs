@@ -65,9 +65,11 @@ mod errno;
 mod inherited;
 mod listen;
 mod listen_addr;
+mod open_files;
 mod port;
 pub mod relay;
 mod seed;
+mod shortage;
 mod stream;
 #[cfg(feature = "tls")]
 pub mod tls;
@@ -79,8 +81,10 @@ pub use addrs::{LocalAddr, local_addrs};
 pub use inherited::{Inherited, inherited};
 pub use listen::{listen, listen_beside};
 pub use listen_addr::{ListenAddr, ParseListenAddrError};
+pub use open_files::{conns_within, raise_open_files};
 pub use port::SharedPort;
 pub use seed::random_seed;
+pub use shortage::Shortage;
 pub use stream::{
     accept, connect_finished, is_about_one, read_now, reset, reset_on_drop, set_stream_options,
     try_stream_options,

@@ -21,7 +21,13 @@ use crate::args::ServerArgs;
 pub(crate) fn run(args: ServerArgs) -> Exit {
     let process = Process::start();
     let mut config = ServerConfig::default();
-    config.lobby = args.common.lobby();
+    let gate = match args.common.prepare() {
+        Ok((lobby, gate)) => {
+            config.lobby = lobby;
+            gate
+        }
+        Err(exit) => return exit,
+    };
     if let Some(files) = &args.tls {
         match files.read() {
             Ok(tls) => config.tls = Some(tls),
@@ -38,7 +44,7 @@ pub(crate) fn run(args: ServerArgs) -> Exit {
     if let Err(error) = Endpoint::start(watched, server.handle(), process) {
         return lines::served(Err(error));
     }
-    signals::obey(server.handle(), args.common.drain(), args.tls);
+    signals::obey(server.handle(), args.common.drain(), args.tls, gate);
     lines::listening(server.local_addrs());
     notify::ready();
     lines::served(server.run())

@@ -4,20 +4,30 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use log::{error, info, warn};
+use rdv_access::Gate;
 use rdv_blocking::{Error, ServerHandle, tls};
+use rdv_cli::lines;
 use rdv_cli::signals::{self, Signal, exit_now};
 
 use super::notify;
 use crate::args::TlsFiles;
 
 /// Obeys signals from now on: SIGTERM lets relays go on for a while, the others do not, and the second one ends it all.
-/// But with a certificate, SIGHUP renews it.
-pub(super) fn obey(server: ServerHandle, drain: Duration, tls: Option<TlsFiles>) {
+/// But where there are files to be read again, SIGHUP does that.
+pub(super) fn obey(server: ServerHandle, drain: Duration, tls: Option<TlsFiles>, gate: Option<Arc<Gate>>) {
     let mut is_ending = false;
-    let watching = signals::watch(move |signal| match (signal, &tls) {
-        (Signal::HangUp, Some(files)) => files.renew(&server),
-        (Signal::End | Signal::Terminate | Signal::HangUp, _) if is_ending => exit_now(),
-        (Signal::End | Signal::Terminate | Signal::HangUp, _) => {
+    let has_files = tls.is_some() || gate.is_some();
+    let watching = signals::watch(move |signal| match signal {
+        Signal::HangUp if has_files => {
+            if let Some(files) = &tls {
+                files.renew(&server);
+            }
+            if let Some(gate) = &gate {
+                lines::reloaded(&gate.reload());
+            }
+        }
+        Signal::End | Signal::Terminate | Signal::HangUp if is_ending => exit_now(),
+        Signal::End | Signal::Terminate | Signal::HangUp => {
             is_ending = true;
             notify::stopping();
             match signal {

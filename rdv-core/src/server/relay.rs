@@ -1,6 +1,7 @@
 //! One pair (rdv/1 sections 2, 4 and 5): both are answered, the dialer decides, and the bytes may flow.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -34,6 +35,8 @@ pub struct Relay {
     /// When the byte counters are to be looked at again, and what they were by then.
     look: Option<Look>,
     count: PairCount,
+    /// By which the lobby counts the pairs that are not history yet.
+    living: Option<Arc<()>>,
     watch: Watch,
 }
 
@@ -142,8 +145,14 @@ impl Relay {
             traffic: Traffic::default(),
             look: None,
             count,
+            living: None,
             watch,
         }
+    }
+
+    pub(super) fn counted(mut self, living: &Arc<()>) -> Self {
+        self.living = Some(living.clone());
+        self
     }
 
     /// What a client asked: its token, its addresses and, if the lobby is told to keep them, its headers.
@@ -314,7 +323,7 @@ impl Relay {
                 self.out.close(conn);
             }
         }
-        (self.idle_at, self.look) = (None, None);
+        (self.idle_at, self.look, self.living) = (None, None, None);
         self.count.ended(end);
         self.out.event(RelayEvent::Finished(Box::new(RelayReport {
             token: self.dialer.request.token.clone(),

@@ -1,4 +1,6 @@
+mod admission;
 mod cuts;
+mod doors;
 mod everyone;
 mod extremes;
 mod farewell;
