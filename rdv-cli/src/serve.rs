@@ -13,7 +13,7 @@ use crate::args::{ServerArgs, TlsFiles};
 /// Serves until a signal ends it.
 pub(crate) fn run(args: ServerArgs) -> Exit {
     let mut config = ServerConfig::default();
-    config.lobby = args.common.lobby();
+    config.lobby = args.common.prepare();
     if let Some(files) = &args.tls {
         match files.read() {
             Ok(tls) => config.tls = Some(tls),

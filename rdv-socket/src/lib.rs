@@ -63,9 +63,11 @@ mod bind;
 mod errno;
 mod listen;
 mod listen_addr;
+mod open_files;
 mod port;
 pub mod relay;
 mod seed;
+mod shortage;
 mod stream;
 #[cfg(feature = "tls")]
 pub mod tls;
@@ -76,8 +78,10 @@ mod test_util;
 pub use addrs::{LocalAddr, local_addrs};
 pub use listen::listen;
 pub use listen_addr::{ListenAddr, ParseListenAddrError};
+pub use open_files::{conns_within, raise_open_files};
 pub use port::SharedPort;
 pub use seed::random_seed;
+pub use shortage::Shortage;
 pub use stream::{
     accept, connect_finished, is_about_one, read_now, reset, reset_on_drop, set_stream_options,
     try_stream_options,

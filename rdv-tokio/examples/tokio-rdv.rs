@@ -54,7 +54,7 @@ fn main() -> ExitCode {
 /// Serves until a signal ends it.
 async fn serve(args: ServeArgs) -> Exit {
     let mut config = ServerConfig::default();
-    config.lobby = args.lobby();
+    config.lobby = args.prepare();
     let listeners = match Server::bind(&args.listen).await {
         Ok(listeners) => listeners,
         Err(error) => return lines::served(Err(error)),

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token};
 use rdv_core::{Lobby, LobbyConfig, LobbyEvent, Matched, Output};
+use rdv_socket::Shortage;
 use rdv_socket::relay::Pool;
 
 use super::ServerHandle;
@@ -22,6 +23,7 @@ pub(super) struct Front {
     next_worker: usize,
     /// Accepting failed: file descriptors have run out, say. It goes on then.
     accept_again: Option<Instant>,
+    shortage: Shortage,
 }
 
 impl Front {
@@ -47,6 +49,7 @@ impl Front {
             workers: (0..workers).map(|_| Worker::start(&pool)).collect::<io::Result<_>>()?,
             next_worker: 0,
             accept_again: None,
+            shortage: Shortage::default(),
         })
     }
 
@@ -124,8 +127,9 @@ impl Front {
                     Err(err) if err.kind() == ErrorKind::WouldBlock => break,
                     Err(err) if rdv_socket::is_about_one(&err) => {}
                     Err(err) => {
-                        log::warn!(target: "server", "cannot accept connections, pausing: {err}");
-                        self.accept_again = Some(Instant::now() + ACCEPT_PAUSE);
+                        let now = Instant::now();
+                        self.shortage.begins(now, &err);
+                        self.accept_again = Some(now + ACCEPT_PAUSE);
                         return;
                     }
                 }
@@ -134,6 +138,7 @@ impl Front {
                 self.accept_again = Some(Instant::now());
             }
         }
+        self.shortage.ends();
     }
 
     fn welcome(&mut self, stream: TcpStream, remote: SocketAddr) {

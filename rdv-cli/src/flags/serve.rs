@@ -22,7 +22,14 @@ pub struct ServeArgs {
 }
 
 impl ServeArgs {
-    /// The lobby's configuration.
+    /// The lobby's configuration, in a process that makes use of all it may have: this raises its limit on open files.
+    pub fn prepare(&self) -> LobbyConfig {
+        let mut config = self.lobby();
+        self.limits.apply_to_process(&mut config);
+        config
+    }
+
+    /// The lobby's configuration, as far as flags say it.
     pub fn lobby(&self) -> LobbyConfig {
         let mut config = LobbyConfig::default();
         self.observed.apply(&mut config);

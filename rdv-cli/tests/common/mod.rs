@@ -49,6 +49,16 @@ impl Rdv {
         Rdv::start_in(program, args, &[])
     }
 
+    /// In a process that may have so many files open.
+    #[cfg(unix)]
+    pub(crate) fn start_with_files(files: u32, args: &[&str]) -> Rdv {
+        let rdv = crate::PROGRAM.command(args);
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "ulimit -n $0 && exec \"$@\"", &files.to_string()]).arg(rdv.get_program());
+        shell.args(rdv.get_args()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Rdv::spawn(&mut shell).into_waited()
+    }
+
     /// With these variables in its environment.
     pub(crate) fn start_in(program: Program, args: &[&str], environment: &[(&str, &str)]) -> Rdv {
         let mut command = program.command(args);
@@ -148,6 +158,10 @@ impl Rdv {
         assert!(status.success(), "cannot send {first} and {second}");
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
+    }
+
     /// Waits for its exit. Its stdin stays as it is.
     pub(crate) fn finish(mut self) -> Finished {
         let Ok(status) = self.exit.recv_timeout(PATIENCE) else {
@@ -206,7 +220,16 @@ impl Server {
     }
 
     pub(crate) fn start_as(program: Program, flags: &[&str]) -> Server {
-        let mut rdv = Rdv::start_as(program, &[&["serve", "-l", "127.0.0.1:0"], flags].concat());
+        Server::of(Rdv::start_as(program, &[&SERVE, flags].concat()), flags)
+    }
+
+    /// In a process that may have so many files open.
+    #[cfg(unix)]
+    pub(crate) fn start_with_files(files: u32, flags: &[&str]) -> Server {
+        Server::of(Rdv::start_with_files(files, &[&SERVE, flags].concat()), flags)
+    }
+
+    fn of(mut rdv: Rdv, flags: &[&str]) -> Server {
         let line = rdv.wait_for("listening");
         let addr =
             line.strip_prefix("INFO server: listening addr=").expect("the form of the line is relied on");
@@ -245,6 +268,8 @@ pub(crate) fn data(seed: u64, len: usize) -> Vec<u8> {
     data.truncate(len);
     data
 }
+
+const SERVE: [&str; 3] = ["serve", "-l", "127.0.0.1:0"];
 
 /// Long enough that a part of it is not somewhere by chance.
 pub(crate) const TOKEN: &str = "pantry/e41d08-spoon";

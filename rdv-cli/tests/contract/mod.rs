@@ -2,6 +2,8 @@
 //! status. Each program's tests are these.
 
 mod https;
+#[cfg(unix)]
+mod open_files;
 mod proxy;
 #[cfg(unix)]
 mod signals;

@@ -1,11 +1,13 @@
 //! The lobby (rdv/1 sections 1 and 2): where clients wait, and are paired by their token.
 
+mod doors;
 mod observe;
 mod tables;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -15,13 +17,14 @@ use log::debug;
 use super::LobbyConfig;
 use super::farewell::Farewell;
 use super::guest::{Guest, Stage};
-use super::households::Households;
+use super::households::{Buckets, Households};
 use super::relay::Relay;
 use crate::Watch;
 use crate::io::{ConnId, Input, Outbox, Output, after};
 use crate::states::Current;
 use crate::token::Token;
 use crate::wire::{Asked, HeadError, HeadReader, Reject};
+use doors::Door;
 use tables::Table;
 
 /// The machine of a server's front: one request head in, one answer out.
@@ -38,6 +41,9 @@ pub struct Lobby {
     confirmed: VecDeque<(Instant, Token)>,
     deadlines: BTreeSet<(Instant, ConnId)>,
     per_addr: Households,
+    buckets: Buckets,
+    /// Each relay holds a clone of it, until it is history.
+    living_pairs: Arc<()>,
     closed: bool,
     watch: Watch,
 }
@@ -94,6 +100,8 @@ impl Lobby {
             confirmed: VecDeque::new(),
             deadlines: BTreeSet::new(),
             per_addr: Households::default(),
+            buckets: Buckets::default(),
+            living_pairs: Arc::default(),
             closed: false,
             watch: Watch::later(),
         }
@@ -103,19 +111,20 @@ impl Lobby {
     pub fn handle_accept(&mut self, now: Instant, remote: SocketAddr) -> ConnId {
         let conn = self.out.issue();
         self.watch.accepted(now, conn);
-        // So many that there is no room even to say so.
-        if self.guests.len() >= self.config.max_waiting.saturating_mul(2) {
+        let door = self.knock(now, remote);
+        if let Door::Shut(reject) = door {
+            debug!("turned away {remote}: {reject}");
             self.out.close(conn);
+            self.out.event(LobbyEvent::Left { remote, reason: Reason::Rejected(reject) });
             return conn;
         }
-        let crowded = self.per_addr.count(remote) >= self.config.max_conns_per_addr;
-        let reader = HeadReader::new(Asked::SHORTEST);
+        let reader = self.head_reader();
         let first_read = reader.next_read();
         let stage = Current::new(Stage::Asking(reader));
         self.guests.insert(conn, Guest { remote, stage, reading: false, deadline: None, told: 0 });
         self.per_addr.add(remote);
-        if crowded {
-            self.reject(now, conn, Reject::FullForAddr);
+        if let Door::Refused(reject) = door {
+            self.reject(now, conn, reject);
         } else {
             self.set_deadline(conn, Some(after(now, self.config.head_timeout)));
             self.read(conn, first_read);
@@ -153,7 +162,10 @@ impl Lobby {
                     let next = reader.next_read();
                     self.read(conn, next);
                 }
-                Err(HeadError::TooLarge) => self.reject(now, conn, Reject::HeadTooLarge),
+                Err(HeadError::TooLarge) => {
+                    let max = self.config.head_max();
+                    self.reject(now, conn, Reject::HeadTooLarge(max));
+                }
                 Err(HeadError::MixedLineEndings) => {
                     self.reject(now, conn, Reject::Malformed("lines end in CRLF and in LF".into()));
                 }
@@ -176,6 +188,7 @@ impl Lobby {
     /// Takes note of the time. Harmless when nothing is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.watch.timeout(now);
+        self.buckets.forget_full(now);
         while let Some((at, conn)) = self.deadlines.first().copied().filter(|(at, _)| *at <= now) {
             self.deadlines.remove(&(at, conn));
             match self.guests.get(&conn).map(|guest| &*guest.stage) {
@@ -269,6 +282,7 @@ impl Lobby {
         let deadline = farewell.deadline;
         guest.stage.enter(Stage::Leaving(farewell));
         let remote = guest.remote;
+        self.per_addr.leaves(remote);
         self.set_deadline(conn, Some(deadline));
         self.out.event(LobbyEvent::Left { remote, reason });
     }
@@ -294,8 +308,12 @@ impl Lobby {
     fn forget(&mut self, conn: ConnId) -> Option<Guest> {
         self.set_deadline(conn, None);
         let guest = self.guests.remove(&conn)?;
-        self.per_addr.remove(guest.remote);
+        self.per_addr.remove(guest.remote, matches!(*guest.stage, Stage::Leaving(_)));
         Some(guest)
+    }
+
+    fn head_reader(&self) -> HeadReader {
+        HeadReader::new(Asked::SHORTEST).of_at_most(self.config.head_max())
     }
 
     fn read(&mut self, conn: ConnId, max: NonZeroUsize) {

@@ -1,6 +1,7 @@
 //! One pair (rdv/1 sections 2, 4 and 5): both are answered, the dialer decides, and the bytes may flow.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -30,6 +31,8 @@ pub struct Relay {
     idle_timeout: Option<Duration>,
     idle_at: Option<Instant>,
     traffic: Traffic,
+    /// By which the lobby counts the pairs that are not history yet.
+    count: Option<Arc<()>>,
     watch: Watch,
 }
 
@@ -130,8 +133,14 @@ impl Relay {
             idle_timeout,
             idle_at: idle_timeout.map(|timeout| after(now, timeout)),
             traffic: Traffic::default(),
+            count: None,
             watch,
         }
+    }
+
+    pub(super) fn counted(mut self, count: &Arc<()>) -> Self {
+        self.count = Some(count.clone());
+        self
     }
 
     /// What a client asked: its token, its addresses and, if the lobby is told to keep them, its headers.
@@ -298,6 +307,7 @@ impl Relay {
             }
         }
         self.idle_at = None;
+        self.count = None;
         self.out.event(RelayEvent::Finished(Box::new(RelayReport {
             token: self.dialer.request.token.clone(),
             dialer: self.dialer.observed,

@@ -1,4 +1,5 @@
 mod cuts;
+mod doors;
 mod everyone;
 mod extremes;
 mod farewell;

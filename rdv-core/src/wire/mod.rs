@@ -17,7 +17,7 @@ mod url;
 
 pub(crate) use answer::{Answer, Switched, switching_protocols};
 pub use answer::{BadAnswer, Refusal};
-pub(crate) use head::{HeadError, HeadReader};
+pub(crate) use head::{HEAD_MAX, HeadError, HeadReader};
 pub use headers::{HeaderError, Headers};
 pub(crate) use line::{
     Command, HELLO_MAX, HelloError, LineReader, check_hello, hello, other, shortest_hello,

@@ -1,11 +1,12 @@
 //! Everything but a 101 that a server answers (rdv/1 section 2, "Errors").
 
 use std::fmt;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
 
-use super::PROTOCOL;
+use super::{HEADERS_MAX, PROTOCOL};
 
 /// Why a client is refused; its `Display` is the answer's body.
 ///
@@ -50,12 +51,18 @@ pub enum Reject {
     NoPeer,
     /// A newer connection has the same role and token.
     Replaced,
-    /// A head of more than 16 KiB, or of more than 64 headers.
-    HeadTooLarge,
+    /// A head of more than so many bytes.
+    HeadTooLarge(usize),
+    /// A head of more than 64 headers.
+    TooManyHeaders,
     /// As many connections as the server is configured to hold.
     Full,
+    /// As many connections as the server may have open, relayed ones included.
+    Overloaded,
     /// As many connections as one address may have.
     FullForAddr,
+    /// As many new connections in a short time as one address may make; the next one after this time.
+    RateLimited(Duration),
     /// The server shuts down, the client was waiting.
     ShuttingDown,
     /// The server has shut down, the client came later.
@@ -75,6 +82,38 @@ impl Reject {
         self.parts().1
     }
 
+    /// When to try again, where that is known or can be guessed. It travels in `Retry-After`, in whole seconds.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Reject::RateLimited(wait) => Some(*wait),
+            Reject::Full | Reject::Overloaded => Some(LATER),
+            Reject::Malformed(_)
+            | Reject::Host
+            | Reject::VersionNotSupported
+            | Reject::NotAnUpgrade
+            | Reject::NoUpgrade
+            | Reject::BadUpgrade(_)
+            | Reject::BadVersion(_)
+            | Reject::EmptyToken
+            | Reject::BadMethod(_)
+            | Reject::BadSelfAddrs(_)
+            | Reject::TooManySelfAddrs(_)
+            | Reject::NoObservedAddr(_)
+            | Reject::NoRemoteAddr
+            | Reject::NotMountedHere(_)
+            | Reject::NotIdle
+            | Reject::HeadTimeout
+            | Reject::NoPeer
+            | Reject::Replaced
+            | Reject::HeadTooLarge(_)
+            | Reject::TooManyHeaders
+            | Reject::FullForAddr
+            | Reject::ShuttingDown
+            | Reject::Closed
+            | Reject::Application(..) => None,
+        }
+    }
+
     /// The whole answer. The connection is closed behind it.
     pub(crate) fn encode(&self) -> Bytes {
         let status = self.status();
@@ -84,9 +123,13 @@ impl Reject {
             StatusCode::UPGRADE_REQUIRED => (", upgrade", format!("Upgrade: {PROTOCOL}\r\n")),
             _ => ("", String::new()),
         };
+        let retry = match self.retry_after() {
+            Some(time) => format!("Retry-After: {}\r\n", time.as_millis().div_ceil(1000).max(1)),
+            None => String::new(),
+        };
         format!(
             "HTTP/1.1 {} {}\r\nConnection: close{also}\r\nContent-Length: {}\r\nContent-Type: text/plain; charset=utf-8\r\n\
-             Rdv-Error: {}\r\n{upgrade}X-Content-Type-Options: nosniff\r\n\r\n{body}",
+             Rdv-Error: {}\r\n{retry}{upgrade}X-Content-Type-Options: nosniff\r\n\r\n{body}",
             status.as_str(),
             status.canonical_reason().unwrap_or_default(),
             body.len(),
@@ -115,8 +158,11 @@ impl Reject {
             Reject::HeadTimeout => (StatusCode::REQUEST_TIMEOUT, "head-timeout"),
             Reject::NoPeer => (StatusCode::REQUEST_TIMEOUT, "no-peer"),
             Reject::Replaced => (StatusCode::CONFLICT, "replaced"),
-            Reject::HeadTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head-too-large"),
+            Reject::HeadTooLarge(_) => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head-too-large"),
+            Reject::TooManyHeaders => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "too-many-headers"),
             Reject::Full => (StatusCode::SERVICE_UNAVAILABLE, "full"),
+            Reject::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
+            Reject::RateLimited(_) => (StatusCode::TOO_MANY_REQUESTS, "rate-limited"),
             Reject::FullForAddr => (StatusCode::TOO_MANY_REQUESTS, "full-for-addr"),
             Reject::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, "shutting-down"),
             Reject::Closed => (StatusCode::SERVICE_UNAVAILABLE, "closed"),
@@ -152,8 +198,14 @@ impl fmt::Display for Reject {
             Reject::HeadTimeout => f.write_str("the request did not come in time"),
             Reject::NoPeer => f.write_str("no matching peer found"),
             Reject::Replaced => f.write_str("replaced by another conn"),
-            Reject::HeadTooLarge => f.write_str("request head too large: 16 KiB and 64 headers are allowed"),
+            Reject::HeadTooLarge(max) if max % 1024 == 0 => {
+                write!(f, "request head too large: {} KiB are allowed", max / 1024)
+            }
+            Reject::HeadTooLarge(max) => write!(f, "request head too large: {max} bytes are allowed"),
+            Reject::TooManyHeaders => write!(f, "request head too large: {HEADERS_MAX} headers are allowed"),
             Reject::Full => f.write_str("rdv server is full, try again later"),
+            Reject::Overloaded => f.write_str("rdv server has no connections to spare, try again later"),
+            Reject::RateLimited(_) => f.write_str("too many new conns from this address, try again later"),
             Reject::FullForAddr => f.write_str("too many conns from this address"),
             Reject::ShuttingDown => f.write_str("rdv server shutting down, try again"),
             Reject::Closed => f.write_str("rdv is closed"),
@@ -163,3 +215,6 @@ impl fmt::Display for Reject {
 }
 
 impl std::error::Error for Reject {}
+
+/// Nobody knows when others leave; this is when it is worth asking again.
+const LATER: Duration = Duration::from_secs(10);

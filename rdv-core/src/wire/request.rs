@@ -127,7 +127,7 @@ impl Asked {
             Ok(httparse::Status::Partial) => {
                 return Err(Reject::Malformed("the head is not complete".into()));
             }
-            Err(httparse::Error::TooManyHeaders) => return Err(Reject::HeadTooLarge),
+            Err(httparse::Error::TooManyHeaders) => return Err(Reject::TooManyHeaders),
             Err(httparse::Error::Version) => return Err(bad_version(head)),
             Err(err) => return Err(Reject::Malformed(err.to_string())),
         }

@@ -11,6 +11,7 @@ use futures_lite::StreamExt;
 use futures_lite::future::yield_now;
 use futures_util::stream::FuturesUnordered;
 use rdv_core::{Lobby, LobbyConfig, LobbyEvent, Matched, Output};
+use rdv_socket::Shortage;
 use rdv_socket::relay::Pool;
 
 use super::pair::Pair;
@@ -24,6 +25,7 @@ pub(super) struct Front {
     accepted: Vec<(Async<TcpStream>, SocketAddr)>,
     /// Accepting failed: file descriptors have run out, say. It goes on then.
     accept_again: Option<Instant>,
+    shortage: Shortage,
     pairs: FuturesUnordered<Pair>,
     pool: Pool,
 }
@@ -37,6 +39,7 @@ impl Front {
             listeners,
             accepted: Vec::new(),
             accept_again: None,
+            shortage: Shortage::default(),
             pairs: FuturesUnordered::new(),
             pool: Pool::default(),
         }
@@ -101,13 +104,14 @@ impl Front {
                     Poll::Ready(Ok(accepted)) => self.accepted.push(accepted),
                     Poll::Ready(Err(err)) if rdv_socket::is_about_one(&err) => {}
                     Poll::Ready(Err(err)) => {
-                        log::warn!(target: "server", "cannot accept connections, pausing: {err}");
+                        self.shortage.begins(Instant::now(), &err);
                         self.accept_again = Some(Instant::now() + ACCEPT_PAUSE);
                         return Poll::Ready(());
                     }
                 }
             }
         }
+        self.shortage.ends();
         if self.accepted.is_empty() { Poll::Pending } else { Poll::Ready(()) }
     }
 

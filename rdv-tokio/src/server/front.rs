@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use rdv_core::{Lobby, LobbyEvent, Matched, Output};
+use rdv_socket::Shortage;
 use rdv_socket::relay::Pool;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -28,6 +29,7 @@ pub(crate) struct Front {
     accepted: Vec<(Socket, SocketAddr)>,
     /// Accepting failed: file descriptors have run out, say. It goes on then.
     accept_again: Option<Instant>,
+    shortage: Shortage,
     pairs: JoinSet<()>,
     pool: Pool,
     handler: Hook,
@@ -46,6 +48,7 @@ impl Front {
             listeners,
             accepted: Vec::new(),
             accept_again: None,
+            shortage: Shortage::default(),
             pairs: JoinSet::new(),
             pool: Pool::default(),
             handler,
@@ -140,13 +143,14 @@ impl Front {
                     }
                     Poll::Ready(Err(err)) if rdv_socket::is_about_one(&err) => {}
                     Poll::Ready(Err(err)) => {
-                        log::warn!(target: "server", "cannot accept connections, pausing: {err}");
+                        self.shortage.begins(now(), &err);
                         self.accept_again = Some(now() + ACCEPT_PAUSE);
                         return Poll::Ready(());
                     }
                 }
             }
         }
+        self.shortage.ends();
         if self.accepted.is_empty() { Poll::Pending } else { Poll::Ready(()) }
     }
 

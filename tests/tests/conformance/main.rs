@@ -5,6 +5,7 @@ mod attempts;
 mod cancel;
 mod client;
 mod interfaces;
+mod limits;
 mod opinion;
 mod proxy;
 mod server;

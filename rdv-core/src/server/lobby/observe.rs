@@ -9,7 +9,7 @@ use super::super::guest::Stage;
 use super::{Lobby, Reason};
 use crate::addr::PeerAddrs;
 use crate::io::ConnId;
-use crate::wire::{Asked, AttemptId, HeadReader, Observe, Opinion, Reject};
+use crate::wire::{AttemptId, Observe, Opinion, Reject};
 
 /// What has become of an address.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -36,6 +36,7 @@ impl Lobby {
             Some(attempt) => self.note_addr(observe, attempt, observed),
             None => Noted::No,
         };
+        let reader = self.head_reader();
         let Some(guest) = self.guests.get_mut(&conn) else {
             return;
         };
@@ -44,7 +45,7 @@ impl Lobby {
         let answer = Opinion { observed, noted: noted == Noted::Yes, ask_again }.encode();
         if ask_again {
             // Read on once that is written. For all of it there is the time that there is for one request.
-            guest.stage.enter(Stage::Asking(HeadReader::new(Asked::SHORTEST)));
+            guest.stage.enter(Stage::Asking(reader));
             self.out.write(conn, answer);
         } else {
             self.see_off(now, conn, answer, Reason::Observed);

@@ -24,10 +24,10 @@ pub(super) struct Table {
 impl Lobby {
     /// Finds a place for a client: at a table of its own, or at its peer's.
     pub(super) fn seat(&mut self, now: Instant, conn: ConnId, role: Role, token: Token) {
-        let count = self.tables.len();
+        let room = self.has_room();
         let Some(table) = self.tables.get_mut(&token) else {
-            if count >= self.config.max_waiting {
-                return self.reject(now, conn, Reject::Full);
+            if let Err(reject) = room {
+                return self.reject(now, conn, reject);
             }
             self.tables.insert(token, Table { waiting: conn, arriving: None, confirmed: false });
             return self.read(conn, WATCH);
@@ -83,7 +83,7 @@ impl Lobby {
             Role::Accept => (two, one),
         };
         let (dialer_conn, accepter_conn) = (dialer.conn, accepter.conn);
-        let relay = Relay::new(now, dialer, accepter, self.config.idle_timeout);
+        let relay = Relay::new(now, dialer, accepter, self.config.idle_timeout).counted(&self.living_pairs);
         let matched = Matched { relay, dialer: dialer_conn, accepter: accepter_conn };
         self.out.event(LobbyEvent::Matched(Box::new(matched)));
     }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use http::StatusCode;
 
 use super::super::{Reject, Request, Role};
@@ -180,8 +182,8 @@ fn unusual_heads_that_are_taken() {
 fn the_number_of_headers_is_limited() {
     let many = |n: usize| format!("{UPGRADE}{}", "X-A: b\r\n".repeat(n - 3));
     check("64 headers", &head("DIAL /tok HTTP/1.1", &many(64)), TOK);
-    let body = "request head too large: 16 KiB and 64 headers are allowed";
-    check("65 headers", &head("DIAL /tok HTTP/1.1", &many(65)), Err((431, "head-too-large", body)));
+    let body = "request head too large: 64 headers are allowed";
+    check("65 headers", &head("DIAL /tok HTTP/1.1", &many(65)), Err((431, "too-many-headers", body)));
 }
 
 #[test]
@@ -264,14 +266,18 @@ fn every_refusal_has_its_status_and_words() {
         (Reject::NoPeer, 408, "no-peer", "no matching peer found"),
         (Reject::HeadTimeout, 408, "head-timeout", "the request did not come in time"),
         (Reject::Replaced, 409, "replaced", "replaced by another conn"),
-        (
-            Reject::HeadTooLarge,
-            431,
-            "head-too-large",
-            "request head too large: 16 KiB and 64 headers are allowed",
-        ),
+        (Reject::HeadTooLarge(16_384), 431, "head-too-large", "request head too large: 16 KiB are allowed"),
+        (Reject::HeadTooLarge(1000), 431, "head-too-large", "request head too large: 1000 bytes are allowed"),
+        (Reject::TooManyHeaders, 431, "too-many-headers", "request head too large: 64 headers are allowed"),
         (Reject::FullForAddr, 429, "full-for-addr", "too many conns from this address"),
+        (
+            Reject::RateLimited(Duration::from_millis(1500)),
+            429,
+            "rate-limited",
+            "too many new conns from this address, try again later",
+        ),
         (Reject::Full, 503, "full", "rdv server is full, try again later"),
+        (Reject::Overloaded, 503, "overloaded", "rdv server has no connections to spare, try again later"),
         (Reject::ShuttingDown, 503, "shutting-down", "rdv server shutting down, try again"),
         (Reject::Closed, 503, "closed", "rdv is closed"),
     ];
@@ -281,5 +287,13 @@ fn every_refusal_has_its_status_and_words() {
         let answer = String::from_utf8(reject.encode().to_vec()).unwrap();
         assert!(answer.ends_with(&format!("\r\n\r\n{body}")), "{answer}");
         assert!(answer.contains(&format!("\r\nContent-Length: {}\r\n", body.len())), "{answer}");
+        // Whole seconds, and never too few.
+        let retry = match code {
+            "rate-limited" => "\r\nRetry-After: 2\r\n",
+            "full" | "overloaded" => "\r\nRetry-After: 10\r\n",
+            _ => "",
+        };
+        assert!(answer.contains(retry), "{answer}");
+        assert_eq!(answer.contains("Retry-After"), !retry.is_empty(), "{answer}");
     }
 }
