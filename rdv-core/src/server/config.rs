@@ -1,10 +1,12 @@
 //! What an operator decides about a server.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName};
 
+use super::{Admission, Open};
 use crate::addr::{parse_addr, unmapped};
 use crate::wire::HEAD_MAX;
 
@@ -41,6 +43,8 @@ pub struct LobbyConfig {
     /// New connections that may come from one such address at once, after a pause that is long enough. Zero is taken
     /// for one.
     pub max_burst_per_addr: u32,
+    /// Who may use the server.
+    pub admission: Arc<dyn Admission>,
     /// Where a client's address is taken from.
     pub observed: Observed,
     /// Whether to keep the headers of waiting clients for [`Relay::request`](super::Relay::request). That is
@@ -67,6 +71,7 @@ impl Default for LobbyConfig {
             max_conns_per_addr: 1024,
             max_rate_per_addr: Some(100),
             max_burst_per_addr: 1000,
+            admission: Arc::new(Open),
             observed: Observed::default(),
             keep_headers: false,
         }

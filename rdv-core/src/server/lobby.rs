@@ -14,16 +14,16 @@ use bytes::Bytes;
 use http::HeaderMap;
 use log::debug;
 
-use super::LobbyConfig;
 use super::farewell::Farewell;
 use super::guest::{Guest, Stage};
 use super::households::{Buckets, Households};
 use super::relay::Relay;
+use super::{Caller, LobbyConfig};
 use crate::Watch;
 use crate::io::{ConnId, Input, Outbox, Output, after};
 use crate::states::Current;
 use crate::token::Token;
-use crate::wire::{Asked, HeadError, HeadReader, Reject};
+use crate::wire::{Asked, HeadError, HeadReader, Reject, Request};
 use doors::Door;
 use tables::Table;
 
@@ -252,6 +252,11 @@ impl Lobby {
             Ok(observed) => observed,
             Err(header) => return self.reject(now, conn, Reject::NoObservedAddr(header)),
         };
+        let Request { token, headers, .. } = &request;
+        let caller = Caller { role: Some(request.role), token, headers, observed };
+        if let Err(reject) = self.config.admission.admit(&caller) {
+            return self.reject(now, conn, reject);
+        }
         if !self.config.keep_headers {
             request.headers = HeaderMap::new();
         }

@@ -1,5 +1,6 @@
 //! The server: a lobby in which peers find each other, and a relay for every pair.
 
+mod admission;
 mod config;
 mod farewell;
 mod guest;
@@ -8,6 +9,7 @@ mod lobby;
 mod relay;
 mod report;
 
+pub use admission::{Admission, Caller, Open};
 pub use config::{LobbyConfig, Observed};
 pub use lobby::{Lobby, LobbyEvent, Matched, Reason};
 pub use relay::{Early, Relay, RelayEvent, Splice};

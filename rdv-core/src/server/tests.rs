@@ -1,3 +1,4 @@
+mod admission;
 mod cuts;
 mod doors;
 mod everyone;

@@ -4,6 +4,7 @@
 //! behind what was read.
 
 mod answer;
+mod denial;
 mod head;
 mod headers;
 mod line;
@@ -17,6 +18,7 @@ mod url;
 
 pub(crate) use answer::{Answer, Switched, switching_protocols};
 pub use answer::{BadAnswer, Refusal};
+pub use denial::Denial;
 pub(crate) use head::{HEAD_MAX, HeadError, HeadReader};
 pub use headers::{HeaderError, Headers};
 pub(crate) use line::{

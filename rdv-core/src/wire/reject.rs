@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::StatusCode;
 
-use super::{HEADERS_MAX, PROTOCOL};
+use super::{Denial, HEADERS_MAX, PROTOCOL};
 
 /// Why a client is refused; its `Display` is the answer's body.
 ///
@@ -43,6 +43,8 @@ pub enum Reject {
     NoRemoteAddr,
     /// Not under the path (given) at which the server is mounted.
     NotMountedHere(String),
+    /// The operator does not let it in, by [`LobbyConfig::admission`](crate::LobbyConfig::admission).
+    Unauthorized(Denial),
     /// The client did not idle while it was waiting: a byte or a FIN came.
     NotIdle,
     /// The head did not come in time.
@@ -67,7 +69,7 @@ pub enum Reject {
     ShuttingDown,
     /// The server has shut down, the client came later.
     Closed,
-    /// The application's own verdict on a pair. A status that is neither 4xx nor 5xx becomes 500.
+    /// The application's own verdict, on a client or on a pair. A status that is neither 4xx nor 5xx becomes 500.
     Application(StatusCode, String),
 }
 
@@ -101,6 +103,7 @@ impl Reject {
             | Reject::NoObservedAddr(_)
             | Reject::NoRemoteAddr
             | Reject::NotMountedHere(_)
+            | Reject::Unauthorized(_)
             | Reject::NotIdle
             | Reject::HeadTimeout
             | Reject::NoPeer
@@ -127,9 +130,13 @@ impl Reject {
             Some(time) => format!("Retry-After: {}\r\n", time.as_millis().div_ceil(1000).max(1)),
             None => String::new(),
         };
+        let mut challenge = String::new();
+        if let Reject::Unauthorized(denial) = self {
+            challenge = format!("WWW-Authenticate: {}\r\n", denial.challenge());
+        }
         format!(
             "HTTP/1.1 {} {}\r\nConnection: close{also}\r\nContent-Length: {}\r\nContent-Type: text/plain; charset=utf-8\r\n\
-             Rdv-Error: {}\r\n{retry}{upgrade}X-Content-Type-Options: nosniff\r\n\r\n{body}",
+             Rdv-Error: {}\r\n{retry}{upgrade}{challenge}X-Content-Type-Options: nosniff\r\n\r\n{body}",
             status.as_str(),
             status.canonical_reason().unwrap_or_default(),
             body.len(),
@@ -154,6 +161,8 @@ impl Reject {
             Reject::NoObservedAddr(_) => (StatusCode::BAD_REQUEST, "no-observed-addr"),
             Reject::NoRemoteAddr => (StatusCode::INTERNAL_SERVER_ERROR, "no-remote-addr"),
             Reject::NotMountedHere(_) => (StatusCode::NOT_FOUND, "not-mounted-here"),
+            Reject::Unauthorized(denial @ Denial::Malformed) => (StatusCode::BAD_REQUEST, denial.code()),
+            Reject::Unauthorized(denial) => (StatusCode::UNAUTHORIZED, denial.code()),
             Reject::NotIdle => (StatusCode::BAD_REQUEST, "not-idle"),
             Reject::HeadTimeout => (StatusCode::REQUEST_TIMEOUT, "head-timeout"),
             Reject::NoPeer => (StatusCode::REQUEST_TIMEOUT, "no-peer"),
@@ -194,6 +203,7 @@ impl fmt::Display for Reject {
             }
             Reject::NoRemoteAddr => f.write_str("this server is not told its clients' addresses"),
             Reject::NotMountedHere(prefix) => write!(f, "rdv is under {prefix} on this server"),
+            Reject::Unauthorized(denial) => write!(f, "{denial}"),
             Reject::NotIdle => f.write_str("conn must idle while waiting for response header"),
             Reject::HeadTimeout => f.write_str("the request did not come in time"),
             Reject::NoPeer => f.write_str("no matching peer found"),

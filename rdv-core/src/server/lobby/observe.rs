@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use log::debug;
 
+use super::super::Caller;
 use super::super::guest::Stage;
 use super::{Lobby, Reason};
 use crate::addr::PeerAddrs;
@@ -32,6 +33,10 @@ impl Lobby {
             Ok(observed) => observed,
             Err(header) => return self.reject(now, conn, Reject::NoObservedAddr(header)),
         };
+        let Observe { token, headers, .. } = observe;
+        if let Err(reject) = self.config.admission.admit(&Caller { role: None, token, headers, observed }) {
+            return self.reject(now, conn, reject);
+        }
         let noted = match observe.attempt {
             Some(attempt) => self.note_addr(observe, attempt, observed),
             None => Noted::No,

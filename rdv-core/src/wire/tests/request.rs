@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::super::{Reject, Request, Role};
+use super::super::{Denial, Reject, Request, Role};
 use crate::token::Token;
 
 const UPGRADE: &str = "Connection: upgrade\r\nUpgrade: rdv/1\r\n";
@@ -262,6 +262,31 @@ fn every_refusal_has_its_status_and_words() {
         ),
         (Reject::NoRemoteAddr, 500, "no-remote-addr", "this server is not told its clients' addresses"),
         (Reject::NotMountedHere("/rdv".into()), 404, "not-mounted-here", "rdv is under /rdv on this server"),
+        (
+            Reject::Unauthorized(Denial::Missing),
+            401,
+            "credentials-missing",
+            "this server wants credentials: a bearer token in an Authorization header",
+        ),
+        (
+            Reject::Unauthorized(Denial::Malformed),
+            400,
+            "credentials-malformed",
+            "expected one Authorization header with one bearer token",
+        ),
+        (
+            Reject::Unauthorized(Denial::Wrong),
+            401,
+            "credentials-wrong",
+            "these credentials are not accepted here, or not for this rdv token",
+        ),
+        (Reject::Unauthorized(Denial::Expired), 401, "credentials-expired", "these credentials have expired"),
+        (
+            Reject::Unauthorized(Denial::TooLong),
+            401,
+            "credentials-too-long",
+            "these credentials are valid for longer than this server allows",
+        ),
         (Reject::NotIdle, 400, "not-idle", "conn must idle while waiting for response header"),
         (Reject::NoPeer, 408, "no-peer", "no matching peer found"),
         (Reject::HeadTimeout, 408, "head-timeout", "the request did not come in time"),
