@@ -63,7 +63,7 @@ impl Gate {
     /// As of [`open`](Self::open).
     pub fn reload(&self) -> Result<(), FileError> {
         let bearers = self.bearer_file.as_deref().map(|path| file::read(path, Bearers::parse)).transpose()?;
-        let keys = self.key_file.as_deref().map(|path| file::read(path, GrantKeys::parse)).transpose()?;
+        let keys = self.key_file.as_deref().map(GrantKeys::open).transpose()?;
         let mut rules = self.rules.write().unwrap_or_else(PoisonError::into_inner);
         rules.bearers = bearers.or_else(|| rules.bearers.take());
         rules.keys = keys.or_else(|| rules.keys.take());

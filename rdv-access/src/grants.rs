@@ -1,6 +1,7 @@
 //! Grants: credentials that carry their own proof (`EXTENSIONS.md`).
 
 use std::fmt;
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
@@ -9,8 +10,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use rdv_core::{Denial, Token};
 use sha2::Sha256;
 
-use crate::LineError;
-use crate::file::secrets;
+use crate::file::{self, secrets};
+use crate::{FileError, LineError};
 
 /// Keys by which grants are made and checked: HMAC-SHA256 over an rdv token and the time at which the grant expires.
 ///
@@ -45,6 +46,14 @@ impl GrantKeys {
         let key = |line: &str| Hmac::new_from_slice(line.as_bytes()).expect("HMAC takes keys of any length");
         let keys = secrets(text, Self::SHORTEST).map(|line| line.map(key)).collect::<Result<Vec<_>, _>>()?;
         if keys.is_empty() { Err(LineError::Empty) } else { Ok(GrantKeys(keys)) }
+    }
+
+    /// [Reads](Self::parse) a file.
+    ///
+    /// # Errors
+    /// If it can't be read, is longer than 1 MiB, or has a line that is of no use.
+    pub fn open(path: &Path) -> Result<GrantKeys, FileError> {
+        file::read(path, Self::parse)
     }
 
     /// A grant for whoever comes with this token, in either role and as often as it likes, until then (in seconds since

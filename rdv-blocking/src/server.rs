@@ -30,6 +30,34 @@ pub struct ServerConfig {
 }
 
 /// A server whose sockets listen, and that serves once it [runs](Self::run).
+///
+/// Who may use it is asked of [`LobbyConfig::admission`]: by default everybody, by `rdv_access::Gate` those with bearer tokens
+/// or grants, and by an [`Admission`](rdv_core::Admission) of your own whoever it lets in:
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use rdv_core::http::StatusCode;
+/// use rdv_core::{Admission, Caller, Reject};
+/// use rdv_blocking::{Server, ServerConfig};
+///
+/// #[derive(Debug)]
+/// struct Residents;
+///
+/// impl Admission for Residents {
+///     fn admit(&self, caller: &Caller<'_>) -> Result<(), Reject> {
+///         match caller.observed.ip().is_loopback() {
+///             true => Ok(()),
+///             false => Err(Reject::Application(StatusCode::FORBIDDEN, "residents only".into())),
+///         }
+///     }
+/// }
+///
+/// let mut config = ServerConfig::default();
+/// config.lobby.admission = Arc::new(Residents);
+/// let server = Server::bind(&"127.0.0.1:0".parse().unwrap(), config).unwrap();
+/// # drop(server);
+/// ```
 #[derive(Debug)]
 pub struct Server {
     listeners: Vec<TcpListener>,

@@ -1,8 +1,8 @@
 //! The `rdv` command: a TCP connection between two machines, wherever they are.
 //!
 //! `rdv serve` runs a server; `rdv dial` and `rdv accept` are the two peers, each of which connects its stdin
-//! and stdout to the other's; `rdv check` looks at a server and at the NATs before it; `rdv demo` shows it all on one
-//! machine.
+//! and stdout to the other's; `rdv check` looks at a server and at the NATs before it; `rdv grant` lets a pair use a
+//! server that is not for everybody; `rdv demo` shows it all on one machine.
 //!
 //! | exit status | meaning |
 //! | --- | --- |
@@ -17,6 +17,7 @@
 mod args;
 mod client;
 mod demo;
+mod grant;
 mod interrupt;
 mod pipe;
 mod serve;
@@ -45,7 +46,7 @@ fn run(Args { verbose, command }: Args) -> Exit {
     let quiet = match command {
         // These tell their story themselves.
         Command::Check(_) | Command::Demo(_) => LevelFilter::Warn,
-        Command::Serve(_) | Command::Dial(_) | Command::Accept(_) => LevelFilter::Info,
+        Command::Serve(_) | Command::Dial(_) | Command::Accept(_) | Command::Grant(_) => LevelFilter::Info,
     };
     logging::init(if verbose { LevelFilter::Debug } else { quiet });
     match command {
@@ -53,6 +54,7 @@ fn run(Args { verbose, command }: Args) -> Exit {
         Command::Dial(args) => client::run(Role::Dial, args),
         Command::Accept(args) => client::run(Role::Accept, args),
         Command::Check(args) => check::run::<Args>(&args),
+        Command::Grant(args) => grant::run(&args),
         Command::Demo(args) => demo::run(&args),
     }
 }

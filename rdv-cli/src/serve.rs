@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use log::{error, info, warn};
+use rdv_access::Gate;
 use rdv_blocking::{Error, Server, ServerConfig, ServerHandle, tls};
 use rdv_cli::exit::Exit;
 use rdv_cli::lines;
@@ -13,7 +14,13 @@ use crate::args::{ServerArgs, TlsFiles};
 /// Serves until a signal ends it.
 pub(crate) fn run(args: ServerArgs) -> Exit {
     let mut config = ServerConfig::default();
-    config.lobby = args.common.prepare();
+    let gate = match args.common.prepare() {
+        Ok((lobby, gate)) => {
+            config.lobby = lobby;
+            gate
+        }
+        Err(exit) => return exit,
+    };
     if let Some(files) = &args.tls {
         match files.read() {
             Ok(tls) => config.tls = Some(tls),
@@ -27,18 +34,27 @@ pub(crate) fn run(args: ServerArgs) -> Exit {
         Ok(server) => server,
         Err(error) => return lines::served(Err(error)),
     };
-    obey_signals(server.handle(), args.tls);
+    obey_signals(server.handle(), args.tls, gate);
     lines::listening(server.local_addrs());
     lines::served(server.run())
 }
 
-/// The first signal asks clients to go, the second one ends it all. But with a certificate, SIGHUP renews it.
-fn obey_signals(server: ServerHandle, tls: Option<TlsFiles>) {
+/// The first signal asks clients to go, the second one ends it all. But where there are files to be read again, SIGHUP
+/// does that.
+fn obey_signals(server: ServerHandle, tls: Option<TlsFiles>, gate: Option<Arc<Gate>>) {
     let mut is_ending = false;
-    let watching = signals::watch(move |signal| match (signal, &tls) {
-        (Signal::HangUp, Some(files)) => files.renew(&server),
-        (Signal::End | Signal::HangUp, _) if is_ending => exit_now(),
-        (Signal::End | Signal::HangUp, _) => {
+    let has_files = tls.is_some() || gate.is_some();
+    let watching = signals::watch(move |signal| match signal {
+        Signal::HangUp if has_files => {
+            if let Some(files) = &tls {
+                files.renew(&server);
+            }
+            if let Some(gate) = &gate {
+                lines::reloaded(&gate.reload());
+            }
+        }
+        Signal::End | Signal::HangUp if is_ending => exit_now(),
+        Signal::End | Signal::HangUp => {
             is_ending = true;
             server.shutdown();
         }

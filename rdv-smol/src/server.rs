@@ -27,6 +27,33 @@ pub struct ServerConfig {
 /// [`serve`](Self::serve) returns. The pairs are part of that future too: it spawns nothing, so that any executor
 /// will do, and what one thread can relay is the limit. Serve on several threads, each with listeners of its own
 /// and tokens of its own, for more.
+///
+/// Who may use it is asked of [`LobbyConfig::admission`]: by default everybody, by `rdv_access::Gate` those with bearer tokens
+/// or grants, and by an [`Admission`](rdv_core::Admission) of your own whoever it lets in:
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use rdv_core::http::StatusCode;
+/// use rdv_core::{Admission, Caller, Reject};
+/// use rdv_smol::{Server, ServerConfig};
+///
+/// #[derive(Debug)]
+/// struct Residents;
+///
+/// impl Admission for Residents {
+///     fn admit(&self, caller: &Caller<'_>) -> Result<(), Reject> {
+///         match caller.observed.ip().is_loopback() {
+///             true => Ok(()),
+///             false => Err(Reject::Application(StatusCode::FORBIDDEN, "residents only".into())),
+///         }
+///     }
+/// }
+///
+/// let mut config = ServerConfig::default();
+/// config.lobby.admission = Arc::new(Residents);
+/// let server = Server::new(config);
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Server {
     config: ServerConfig,

@@ -30,6 +30,35 @@ pub struct ServerConfig {
 ///
 /// A client that waits for its peer costs no task, buffer or timer: the lobby is the one future that
 /// [`serve`](Self::serve) returns. Each pair of clients is a task of its own.
+///
+/// Who may use it is asked of [`LobbyConfig::admission`]: by default everybody, by `rdv_access::Gate` those with bearer tokens
+/// or grants, and by an [`Admission`](rdv_core::Admission) of your own whoever it lets in:
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use rdv_core::http::StatusCode;
+/// use rdv_core::{Admission, Caller, Reject};
+/// use rdv_tokio::{Server, ServerConfig};
+///
+/// #[derive(Debug)]
+/// struct Residents;
+///
+/// impl Admission for Residents {
+///     fn admit(&self, caller: &Caller<'_>) -> Result<(), Reject> {
+///         match caller.observed.ip().is_loopback() {
+///             true => Ok(()),
+///             false => Err(Reject::Application(StatusCode::FORBIDDEN, "residents only".into())),
+///         }
+///     }
+/// }
+///
+/// let mut config = ServerConfig::default();
+/// config.lobby.admission = Arc::new(Residents);
+/// let server = Server::new(config);
+/// ```
+///
+/// A [`Handler`] is asked later, for pairs.
 #[derive(Clone, Debug, Default)]
 pub struct Server {
     config: ServerConfig,

@@ -1,13 +1,20 @@
 //! The flags of `serve`, in groups.
 
+mod access;
 mod limits;
 mod observed;
 
+use std::sync::Arc;
+
+use log::error;
+use rdv_access::Gate;
 use rdv_core::LobbyConfig;
 use rdv_socket::ListenAddr;
 
+use self::access::AccessFlags;
 use self::limits::Limits;
 use self::observed::ObservedFlags;
+use crate::exit::Exit;
 
 /// What an operator decides.
 #[derive(Debug, clap::Args)]
@@ -19,14 +26,28 @@ pub struct ServeArgs {
     observed: ObservedFlags,
     #[command(flatten)]
     limits: Limits,
+    #[command(flatten)]
+    access: AccessFlags,
 }
 
 impl ServeArgs {
-    /// The lobby's configuration, in a process that makes use of all it may have: this raises its limit on open files.
-    pub fn prepare(&self) -> LobbyConfig {
+    /// What a server needs: the lobby's configuration, and what decides who may use it, if that is not everybody. This
+    /// reads files, and raises the process's limit on open files. Errors are printed; what is left then is the exit
+    /// status.
+    ///
+    /// # Errors
+    /// What to exit with at once.
+    pub fn prepare(&self) -> Result<(LobbyConfig, Option<Arc<Gate>>), Exit> {
         let mut config = self.lobby();
+        let gate = self.access.open().map_err(|error| {
+            error!(target: "server", "{error}");
+            Exit::Usage
+        })?;
+        if let Some(gate) = &gate {
+            config.admission = gate.clone();
+        }
         self.limits.apply_to_process(&mut config);
-        config
+        Ok((config, gate))
     }
 
     /// The lobby's configuration, as far as flags say it.
