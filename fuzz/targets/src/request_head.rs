@@ -47,7 +47,7 @@ pub fn request_head(input: &[u8]) {
         }
         Head::Incomplete => Reject::Malformed("the head is not complete".into()),
         Head::Mixed => Reject::Malformed("lines end in CRLF and in LF".into()),
-        Head::TooLarge => Reject::HeadTooLarge,
+        Head::TooLarge => Reject::HeadTooLarge(HEAD_MAX),
     };
     check_answer(&reject, &verdict.answer);
     assert_eq!(

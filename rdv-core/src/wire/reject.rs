@@ -29,6 +29,8 @@ pub enum Reject {
     BadUpgrade(String),
     /// HTTP/1, but not HTTP/1.1.
     BadVersion(String),
+    /// A body is announced, by `Content-Length` or `Transfer-Encoding`.
+    HasBody,
     /// A path without a token.
     EmptyToken,
     /// A method that is no [`Role`](crate::Role).
@@ -96,6 +98,7 @@ impl Reject {
             | Reject::NoUpgrade
             | Reject::BadUpgrade(_)
             | Reject::BadVersion(_)
+            | Reject::HasBody
             | Reject::EmptyToken
             | Reject::BadMethod(_)
             | Reject::BadSelfAddrs(_)
@@ -154,6 +157,7 @@ impl Reject {
             Reject::NoUpgrade => (StatusCode::UPGRADE_REQUIRED, "no-upgrade"),
             Reject::BadUpgrade(_) => (StatusCode::UPGRADE_REQUIRED, "bad-upgrade"),
             Reject::BadVersion(_) => (StatusCode::UPGRADE_REQUIRED, "bad-version"),
+            Reject::HasBody => (StatusCode::BAD_REQUEST, "has-body"),
             Reject::EmptyToken => (StatusCode::BAD_REQUEST, "empty-token"),
             Reject::BadMethod(_) => (StatusCode::BAD_REQUEST, "bad-method"),
             Reject::BadSelfAddrs(_) => (StatusCode::BAD_REQUEST, "bad-self-addrs"),
@@ -194,6 +198,7 @@ impl fmt::Display for Reject {
             Reject::NoUpgrade => f.write_str("invalid rdv upgrade: missing upgrade header"),
             Reject::BadUpgrade(got) => write!(f, "invalid rdv upgrade: bad upgrade {got}"),
             Reject::BadVersion(got) => write!(f, "invalid rdv upgrade: bad http version for upgrade {got}"),
+            Reject::HasBody => f.write_str("a request must not have a body"),
             Reject::EmptyToken => f.write_str("missing rdv token"),
             Reject::BadMethod(got) => write!(f, "unknown rdv method [{got}]"),
             Reject::BadSelfAddrs(got) => write!(f, "invalid self addrs [{got}]"),

@@ -3,7 +3,9 @@
 use std::fmt;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, UPGRADE};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE,
+};
 
 use super::{
     AttemptId, HEADERS_MAX, Headers, Observe, PROTOCOL, Reject, SELF_ADDRS, ServerUrl, lists, printable,
@@ -146,6 +148,7 @@ impl Asked {
         if parsed.version != Some(1) {
             return Err(Reject::BadVersion("HTTP/1.0".into()));
         }
+        check_framing(&headers)?;
         let token = Token::on_server(&token).map_err(|_| Reject::EmptyToken)?;
         let attempt = AttemptId::in_headers(&headers);
         if asks_for_addr {
@@ -182,6 +185,22 @@ fn check_upgrade(headers: &HeaderMap) -> Result<(), Reject> {
         Some(got) => Reject::BadUpgrade(printable(&got.as_bytes().escape_ascii().to_string(), 100)),
         None => Reject::NoUpgrade,
     })
+}
+
+/// No request has a body: behind its head stands what the application's peer says, or the next question. Whoever takes that
+/// for a body, or the reverse, can be made to mistake one client's bytes for another's request (RFC 9112 section 11.2).
+fn check_framing(headers: &HeaderMap) -> Result<(), Reject> {
+    if headers.contains_key(TRANSFER_ENCODING) {
+        return Err(Reject::HasBody);
+    }
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    match (lengths.next().map(HeaderValue::as_bytes), lengths.next()) {
+        (None, _) => Ok(()),
+        (Some(length), None) if !length.is_empty() && length.iter().all(u8::is_ascii_digit) => {
+            if length.iter().all(|digit| *digit == b'0') { Ok(()) } else { Err(Reject::HasBody) }
+        }
+        (Some(_), _) => Err(Reject::Malformed("Content-Length is not one number".into())),
+    }
 }
 
 /// The token's bytes, perhaps none: the decoded path less one leading slash. A query is dropped.

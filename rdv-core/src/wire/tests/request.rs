@@ -260,6 +260,7 @@ fn every_refusal_has_its_status_and_words() {
             "no-observed-addr",
             "no ip:port in header x-real, which this server expects from the proxy before it",
         ),
+        (Reject::HasBody, 400, "has-body", "a request must not have a body"),
         (Reject::NoRemoteAddr, 500, "no-remote-addr", "this server is not told its clients' addresses"),
         (Reject::NotMountedHere("/rdv".into()), 404, "not-mounted-here", "rdv is under /rdv on this server"),
         (
