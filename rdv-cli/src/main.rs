@@ -51,7 +51,9 @@ fn run(Args { verbose, command }: Args) -> Exit {
     };
     let format = match &command {
         Command::Serve(args) => args.watch.log_format,
-        Command::Dial(_) | Command::Accept(_) | Command::Check(_) | Command::Demo(_) => Format::Text,
+        Command::Dial(_) | Command::Accept(_) | Command::Check(_) | Command::Grant(_) | Command::Demo(_) => {
+            Format::Text
+        }
     };
     let level = if verbose { LevelFilter::Debug } else { quiet };
     logging::init_as(level, format);

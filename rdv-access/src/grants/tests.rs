@@ -127,7 +127,7 @@ proptest! {
         let (keys, name) = (keys(KEY), token(name));
         let grant = keys.grant(&name, expires);
         prop_assert_eq!(keys.check(&grant, &name, 0, None), Ok(()));
-        let mut bytes = grant.clone().into_bytes();
+        let mut bytes = grant.into_bytes();
         let at = at % bytes.len();
         bytes[at] ^= 1 << bit;
         let forged = String::from_utf8(bytes).unwrap();

@@ -316,6 +316,7 @@ fn every_refusal_has_its_status_and_words() {
         // Whole seconds, and never too few.
         let retry = match code {
             "rate-limited" => "\r\nRetry-After: 2\r\n",
+            "shutting-down" | "closed" => "\r\nRetry-After: 1\r\n",
             "full" | "overloaded" => "\r\nRetry-After: 10\r\n",
             _ => "",
         };
