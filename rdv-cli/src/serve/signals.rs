@@ -13,7 +13,8 @@ use super::notify;
 use crate::args::TlsFiles;
 
 /// Obeys signals from now on: SIGTERM lets relays go on for a while, the others do not, and the second one ends it all.
-/// But where there are files to be read again, SIGHUP does that.
+/// But where there are files to be read again, SIGHUP does that; and where there are none, it is of no interest to a
+/// server that systemd looks after.
 pub(super) fn obey(server: ServerHandle, drain: Duration, tls: Option<TlsFiles>, gate: Option<Arc<Gate>>) {
     let mut is_ending = false;
     let has_files = tls.is_some() || gate.is_some();
@@ -25,6 +26,10 @@ pub(super) fn obey(server: ServerHandle, drain: Duration, tls: Option<TlsFiles>,
             if let Some(gate) = &gate {
                 lines::reloaded(&gate.reload());
             }
+        }
+        // No terminal has gone: somebody's `reload` finds nothing to do.
+        Signal::HangUp if notify::is_supervised() => {
+            info!(target: "server", "there is nothing to reload");
         }
         Signal::End | Signal::Terminate | Signal::HangUp if is_ending => exit_now(),
         Signal::End | Signal::Terminate | Signal::HangUp => {
