@@ -6,9 +6,11 @@ mod pair;
 
 use std::io;
 use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_io::Async;
-use rdv_core::LobbyConfig;
+use rdv_core::{LobbyConfig, Metrics};
 use rdv_socket::ListenAddr;
 
 use self::front::Front;
@@ -19,6 +21,9 @@ use self::front::Front;
 pub struct ServerConfig {
     /// The protocol's limits and timeouts.
     pub lobby: LobbyConfig,
+    /// How long relays may go on after `shutdown` has resolved, while clients that wait, and those that come, are answered
+    /// 503 with `Retry-After`. The server ends as soon as the last relay has. Zero, the default, cuts relays off at once.
+    pub drain: Duration,
 }
 
 /// A server, to be run on listeners of the application's choice.
@@ -30,12 +35,18 @@ pub struct ServerConfig {
 #[derive(Clone, Debug, Default)]
 pub struct Server {
     config: ServerConfig,
+    metrics: Arc<Metrics>,
 }
 
 impl Server {
     /// A server that does not serve yet.
     pub fn new(config: ServerConfig) -> Self {
-        Self { config }
+        Self { config, metrics: Arc::default() }
+    }
+
+    /// What this server, and every clone of it, counts: [`Metrics::render`] is what Prometheus reads.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 
     /// Listens on an address, for [`serve_all`](Self::serve_all): `:8080` is port 8080 in both families, and port
@@ -75,7 +86,7 @@ impl Server {
         listeners: Vec<Async<TcpListener>>,
         shutdown: impl Future<Output = ()>,
     ) -> io::Result<()> {
-        Front::new(listeners, self.config.lobby).run(shutdown).await;
+        Front::new(listeners, self.config, self.metrics).run(shutdown).await;
         Ok(())
     }
 }

@@ -56,11 +56,13 @@
 //! Illumos and Solaris have no `SO_REUSEPORT` here: a [`SharedPort`] listens, but
 //! [`SharedPort::connect`] may report [`AddrInUse`](std::io::ErrorKind::AddrInUse).
 
-#![forbid(unsafe_code)]
+// Where there is some, it says why it may be.
+#![deny(unsafe_code)]
 
 mod addrs;
 mod bind;
 mod errno;
+mod inherited;
 mod listen;
 mod listen_addr;
 mod port;
@@ -74,7 +76,8 @@ pub mod tls;
 mod test_util;
 
 pub use addrs::{LocalAddr, local_addrs};
-pub use listen::listen;
+pub use inherited::{Inherited, inherited};
+pub use listen::{listen, listen_beside};
 pub use listen_addr::{ListenAddr, ParseListenAddrError};
 pub use port::SharedPort;
 pub use seed::random_seed;

@@ -55,6 +55,7 @@ fn main() -> ExitCode {
 async fn serve(args: ServeArgs) -> Exit {
     let mut config = ServerConfig::default();
     config.lobby = args.lobby();
+    config.drain = args.drain();
     let listeners = match Server::bind(&args.listen).await {
         Ok(listeners) => listeners,
         Err(error) => return lines::served(Err(error)),

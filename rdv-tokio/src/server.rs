@@ -6,8 +6,10 @@ mod pair;
 mod path;
 
 use std::io;
+use std::sync::Arc;
+use std::time::Duration;
 
-use rdv_core::LobbyConfig;
+use rdv_core::{LobbyConfig, Metrics};
 use rdv_socket::ListenAddr;
 use tokio::net::TcpListener;
 
@@ -20,10 +22,13 @@ use crate::handler::{Handler, Hook};
 pub struct ServerConfig {
     /// The protocol's limits and timeouts.
     pub lobby: LobbyConfig,
+    /// How long relays may go on after `shutdown` has resolved, while clients that wait, and those that come, are answered
+    /// 503 with `Retry-After`. The server ends as soon as the last relay has. Zero, the default, cuts relays off at once.
+    pub drain: Duration,
     /// The certificate, for a server that speaks TLS: see [`tls::server_config`](crate::tls::server_config). One
     /// that is renewed while the server runs is a matter of its `cert_resolver`.
     #[cfg(feature = "tls")]
-    pub tls: Option<std::sync::Arc<rustls::ServerConfig>>,
+    pub tls: Option<Arc<rustls::ServerConfig>>,
 }
 
 /// A server, to be run on listeners of the application's choice.
@@ -34,19 +39,25 @@ pub struct ServerConfig {
 pub struct Server {
     config: ServerConfig,
     handler: Hook,
+    metrics: Arc<Metrics>,
 }
 
 impl Server {
     /// A server that does not serve yet.
     pub fn new(config: ServerConfig) -> Self {
-        Self { config, handler: Hook::default() }
+        Self { config, handler: Hook::default(), metrics: Arc::default() }
+    }
+
+    /// What this server, and every clone of it, counts: [`Metrics::render`] is what Prometheus reads.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 
     /// Has the application look at every pair, with all headers of both requests:
     /// [`keep_headers`](LobbyConfig::keep_headers) is switched on.
     pub fn with_handler(mut self, handler: impl Handler) -> Self {
         self.config.lobby.keep_headers = true;
-        self.handler = Hook(Some(std::sync::Arc::new(handler)));
+        self.handler = Hook(Some(Arc::new(handler)));
         self
     }
 
@@ -90,7 +101,7 @@ impl Server {
     }
 
     pub(crate) fn into_front(self, listeners: Vec<TcpListener>) -> Front {
-        Front::new(listeners, self.config, self.handler)
+        Front::new(listeners, self.config, self.handler, self.metrics)
     }
 }
 

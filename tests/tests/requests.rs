@@ -114,7 +114,7 @@ fn no_reset_overtakes_an_answer() {
     };
     for round in 0..10 {
         dialog(&request("DIAL", &format!("/noisy{round}"), ""), "not-idle");
-        dialog("GET / HTTP/1.1\r\nHost: rdv.test\r\n\r\n", "not-an-upgrade");
+        dialog("GET /x HTTP/1.1\r\nHost: rdv.test\r\n\r\n", "not-an-upgrade");
     }
 }
 
@@ -157,7 +157,7 @@ fn an_endless_client_is_cut_off() {
 fn a_client_that_does_not_close_is_closed() {
     let server = TestServer::start();
     let mut client = server.connect();
-    client.send("GET / HTTP/1.1\r\nHost: rdv.test\r\n\r\n");
+    client.send("GET /x HTTP/1.1\r\nHost: rdv.test\r\n\r\n");
     assert_eq!(read_told(&mut client).code, "not-an-upgrade");
     client.expect_eof();
     // The FIN is acknowledged, ours never comes: in the end a write meets a closed socket.

@@ -8,8 +8,8 @@ use mio::{Events, Interest, Poll, Token};
 use rdv_core::{Lobby, LobbyConfig, LobbyEvent, Matched, Output};
 use rdv_socket::relay::Pool;
 
-use super::ServerHandle;
 use super::worker::{Pair, Worker};
+use super::{ServerHandle, WhileDraining};
 use crate::driver::{Driver, Socket, Stream};
 
 pub(super) struct Front {
@@ -41,7 +41,7 @@ impl Front {
         }
         Ok(Self {
             driver,
-            lobby: Lobby::new(config),
+            lobby: Lobby::with_metrics(config, handle.metrics().clone()),
             listeners: registered,
             handle,
             workers: (0..workers).map(|_| Worker::start(&pool)).collect::<io::Result<_>>()?,
@@ -50,9 +50,9 @@ impl Front {
         })
     }
 
-    pub(super) fn run(mut self) -> io::Result<()> {
+    pub(super) fn run(mut self, while_draining: WhileDraining) -> io::Result<()> {
         let mut events = Events::with_capacity(1024);
-        let served = self.serve(&mut events).and_then(|()| self.close(&mut events));
+        let served = self.serve(&mut events, while_draining).and_then(|()| self.close(&mut events));
         for worker in &self.workers {
             worker.stop();
         }
@@ -60,18 +60,53 @@ impl Front {
         served
     }
 
-    fn serve(&mut self, events: &mut Events) -> io::Result<()> {
+    fn serve(&mut self, events: &mut Events, while_draining: WhileDraining) -> io::Result<()> {
+        let mut end = None;
         while !self.handle.is_shut_down() {
             let deadline = self.drain();
-            self.wait(events, [deadline, self.accept_again].into_iter().flatten().min())?;
+            let now = Instant::now();
+            if let (None, Some(time)) = (end, self.handle.draining()) {
+                end = Some(now + time);
+                self.begin_to_drain(now, time, while_draining);
+                continue;
+            }
+            let has_drained = self.lobby.is_empty() && self.handle.metrics().pairs() == 0;
+            if end.is_some_and(|end| now >= end || has_drained) {
+                return Ok(());
+            }
+            let look = end.map(|end| end.min(now + DRAIN_LOOK));
+            self.wait(events, [deadline, self.accept_again, look].into_iter().flatten().min())?;
             self.accept();
         }
         Ok(())
     }
 
+    fn begin_to_drain(&mut self, now: Instant, time: Duration, listeners: WhileDraining) {
+        let (waiting, pairs) = (self.lobby.waiting(), self.handle.metrics().pairs());
+        log::info!(
+            target: "server", waiting = waiting, pairs = pairs, seconds = time.as_secs();
+            "draining waiting={waiting} pairs={pairs} for={}s", time.as_secs()
+        );
+        self.lobby.close(now);
+        match listeners {
+            WhileDraining::Refuse => return,
+            WhileDraining::Leave => {}
+            WhileDraining::Close => {
+                for _ in 0..LAST_BATCHES {
+                    self.accept();
+                    if self.accept_again.take().is_none() {
+                        break;
+                    }
+                }
+            }
+        }
+        self.listeners.clear();
+    }
+
     /// Sends everybody away who is still here.
     fn close(&mut self, events: &mut Events) -> io::Result<()> {
-        log::info!(target: "server", "shutting down waiting={}", self.lobby.waiting());
+        let waiting = self.lobby.waiting();
+        log::info!(target: "server", waiting = waiting; "shutting down waiting={waiting}");
         self.listeners.clear();
         for worker in &self.workers {
             worker.stop();
@@ -155,6 +190,10 @@ impl Front {
 }
 
 pub(super) const WAKER: Token = Token(usize::MAX);
+/// How often a server that drains looks whether the last pair has ended, of which the workers do not tell.
+const DRAIN_LOOK: Duration = Duration::from_millis(20);
+/// Batches of connections that are still taken in from a queue that is about to be closed.
+const LAST_BATCHES: usize = 64;
 /// After accepting has failed for want of resources.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Connections that are taken in before others get their turn.

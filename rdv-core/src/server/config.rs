@@ -26,6 +26,9 @@ pub struct LobbyConfig {
     pub max_conns_per_addr: usize,
     /// Where a client's address is taken from.
     pub observed: Observed,
+    /// Whether `GET /` is answered with a page that tells a person what this server is, and how to use it. Otherwise
+    /// it is refused with 426, like every request that is no upgrade.
+    pub page: bool,
     /// Whether to keep the headers of waiting clients for [`Relay::request`](super::Relay::request). That is
     /// up to 16 KiB for each; by default they are dropped.
     pub keep_headers: bool,
@@ -40,6 +43,7 @@ impl Default for LobbyConfig {
             max_waiting: 16 * 1024,
             max_conns_per_addr: 1024,
             observed: Observed::default(),
+            page: true,
             keep_headers: false,
         }
     }

@@ -4,8 +4,10 @@ mod observe;
 mod tables;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -16,12 +18,13 @@ use super::LobbyConfig;
 use super::farewell::Farewell;
 use super::guest::{Guest, Stage};
 use super::households::Households;
+use super::metrics::{Census, HeadFault, Metrics};
 use super::relay::Relay;
 use crate::Watch;
 use crate::io::{ConnId, Input, Outbox, Output, after};
 use crate::states::Current;
 use crate::token::Token;
-use crate::wire::{Asked, HeadError, HeadReader, Reject};
+use crate::wire::{Asked, HeadError, HeadReader, Reject, Visit};
 use tables::Table;
 
 /// The machine of a server's front: one request head in, one answer out.
@@ -39,6 +42,7 @@ pub struct Lobby {
     deadlines: BTreeSet<(Instant, ConnId)>,
     per_addr: Households,
     closed: bool,
+    census: Census,
     watch: Watch,
 }
 
@@ -81,12 +85,20 @@ pub enum Reason {
     /// It asked for its address alone, and was told. (That is a client's second connection, beside the one on which
     /// it waits.)
     Observed,
+    /// It was a browser, and was shown [the page](LobbyConfig::page).
+    Visited,
 }
 
 impl Lobby {
-    /// An empty lobby.
+    /// An empty lobby, with metrics of its own.
     pub fn new(config: LobbyConfig) -> Self {
+        Self::with_metrics(config, Arc::default())
+    }
+
+    /// An empty lobby that counts in `metrics`, which others may count in too.
+    pub fn with_metrics(config: LobbyConfig, metrics: Arc<Metrics>) -> Self {
         Self {
+            census: Census::new(metrics, config.max_waiting),
             config,
             out: Outbox::new(),
             guests: BTreeMap::new(),
@@ -103,8 +115,10 @@ impl Lobby {
     pub fn handle_accept(&mut self, now: Instant, remote: SocketAddr) -> ConnId {
         let conn = self.out.issue();
         self.watch.accepted(now, conn);
+        self.census.metrics().connected();
         // So many that there is no room even to say so.
         if self.guests.len() >= self.config.max_waiting.saturating_mul(2) {
+            self.census.metrics().failed(HeadFault::NoRoom);
             self.out.close(conn);
             return conn;
         }
@@ -139,11 +153,21 @@ impl Lobby {
                     self.dismiss(conn);
                 }
             }
-            (_, Input::Failed(..)) => self.gone(conn),
+            // Plain TCP has no data that is invalid.
+            (Stage::Asking(_), Input::Failed(_, ErrorKind::InvalidData)) => self.gone(conn, HeadFault::Tls),
+            (Stage::Asking(reader), Input::Failed(..)) => {
+                let fault = if reader.is_empty() { HeadFault::Silent } else { HeadFault::CutOff };
+                self.gone(conn, fault);
+            }
+            (Stage::Seated { .. }, Input::Failed(..)) => {
+                self.census.metrics().waiter_gone();
+                self.leave(conn, Reason::Gone);
+            }
             (Stage::Asking(reader), Input::Read(_, [])) => {
                 if reader.is_empty() {
-                    self.gone(conn);
+                    self.gone(conn, HeadFault::Silent);
                 } else {
+                    self.census.metrics().failed(HeadFault::CutOff);
                     self.reject(now, conn, Reject::Malformed("the head is not complete".into()));
                 }
             }
@@ -179,8 +203,11 @@ impl Lobby {
         while let Some((at, conn)) = self.deadlines.first().copied().filter(|(at, _)| *at <= now) {
             self.deadlines.remove(&(at, conn));
             match self.guests.get(&conn).map(|guest| &*guest.stage) {
-                Some(Stage::Asking(reader)) if reader.is_empty() => self.gone(conn),
-                Some(Stage::Asking(_)) => self.reject(now, conn, Reject::HeadTimeout),
+                Some(Stage::Asking(reader)) if reader.is_empty() => self.gone(conn, HeadFault::Silent),
+                Some(Stage::Asking(_)) => {
+                    self.census.metrics().failed(HeadFault::Late);
+                    self.reject(now, conn, Reject::HeadTimeout);
+                }
                 Some(Stage::Seated { .. }) => self.reject(now, conn, Reject::NoPeer),
                 Some(Stage::Leaving(_)) | None => self.dismiss(conn),
             }
@@ -192,14 +219,20 @@ impl Lobby {
         self.pair_confirmed();
         let Self { out, deadlines, .. } = self;
         let output = out.poll(|| deadlines.first().map(|(at, _)| *at));
+        if let Output::Wait(_) = output {
+            self.census.take(self.guests.len(), self.tables.len());
+            self.census.metrics().turned();
+        }
         self.watch.output(&output);
         output
     }
 
-    /// Shuts down: all that wait are told so, and all that come are.
+    /// Shuts down: all that wait are told so, and all that come are, with a word on when to try again. Relays go on: when
+    /// they have to end, and when the driver stops, is decided there.
     pub fn close(&mut self, now: Instant) {
         self.watch.called(now);
         self.closed = true;
+        self.census.metrics().drains();
         let seated =
             |(conn, guest): (&ConnId, &Guest)| matches!(*guest.stage, Stage::Seated { .. }).then_some(*conn);
         // No table may seat a client again while they all leave.
@@ -212,6 +245,11 @@ impl Lobby {
     /// Whether no connection is left.
     pub fn is_empty(&self) -> bool {
         self.guests.is_empty()
+    }
+
+    /// What it has counted.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        self.census.metrics()
     }
 
     /// How many clients wait for their peer.
@@ -233,6 +271,8 @@ impl Lobby {
         let mut request = match Asked::parse(reader.head()) {
             Ok(Asked::Peer(request)) => request,
             Ok(Asked::Addr(observe)) => return self.observe(now, conn, &observe),
+            Ok(Asked::Page(visit)) if self.config.page => return self.show(now, conn, &visit),
+            Ok(Asked::Page(_)) => return self.reject(now, conn, Reject::NotAnUpgrade),
             Err(reject) => return self.reject(now, conn, reject),
         };
         let observed = match self.config.observed.of(guest.remote, &request.headers) {
@@ -245,10 +285,16 @@ impl Lobby {
         let (role, token) = (request.role, request.token.clone());
         debug!("joined: {role} {token} from {observed}");
         if let Some(guest) = self.guests.get_mut(&conn) {
-            guest.stage.enter(Stage::Seated { request, observed, also_observed: None });
+            guest.stage.enter(Stage::Seated { request, observed, also_observed: None, since: now });
         }
         self.set_deadline(conn, self.config.lobby_timeout.map(|timeout| after(now, timeout)));
         self.seat(now, conn, role, token);
+    }
+
+    /// For a person with a browser.
+    fn show(&mut self, now: Instant, conn: ConnId, visit: &Visit) {
+        self.census.metrics().showed_page();
+        self.see_off(now, conn, visit.answer(), Reason::Visited);
     }
 
     fn reject(&mut self, now: Instant, conn: ConnId, reject: Reject) {
@@ -257,6 +303,7 @@ impl Lobby {
             return;
         };
         debug!("rejected {}: {reject}", guest.remote);
+        self.census.metrics().refused(&reject);
         self.see_off(now, conn, reject.encode(), Reason::Rejected(reject));
     }
 
@@ -273,12 +320,18 @@ impl Lobby {
         self.out.event(LobbyEvent::Left { remote, reason });
     }
 
-    /// The client went away by itself.
-    fn gone(&mut self, conn: ConnId) {
+    /// The client that asked went away by itself.
+    fn gone(&mut self, conn: ConnId, fault: HeadFault) {
+        if self.guests.get(&conn).is_some_and(|guest| guest.told > 0) {
+            return self.leave(conn, Reason::Observed);
+        }
+        self.census.metrics().failed(fault);
+        self.leave(conn, Reason::Gone);
+    }
+
+    fn leave(&mut self, conn: ConnId, reason: Reason) {
         self.rise(conn);
         if let Some(guest) = self.guests.get(&conn) {
-            let has_come_for_it = guest.told > 0 && matches!(*guest.stage, Stage::Asking(_));
-            let reason = if has_come_for_it { Reason::Observed } else { Reason::Gone };
             self.out.event(LobbyEvent::Left { remote: guest.remote, reason });
         }
         self.dismiss(conn);

@@ -5,11 +5,13 @@ mod farewell;
 mod guest;
 mod households;
 mod lobby;
+mod metrics;
 mod relay;
 mod report;
 
 pub use config::{LobbyConfig, Observed};
 pub use lobby::{Lobby, LobbyEvent, Matched, Reason};
+pub use metrics::{Metrics, Readiness};
 pub use relay::{Early, Relay, RelayEvent, Splice};
 pub use report::{DataEnd, RelayEnd, RelayReport, Traffic};
 

@@ -8,6 +8,7 @@ mod head;
 mod headers;
 mod line;
 mod observe;
+mod page;
 mod proxy;
 mod reject;
 mod request;
@@ -23,6 +24,7 @@ pub(crate) use line::{
     Command, HELLO_MAX, HelloError, LineReader, check_hello, hello, other, shortest_hello,
 };
 pub(crate) use observe::{AttemptId, Observe, Opinion};
+pub(crate) use page::Visit;
 pub(crate) use proxy::Kind as ProxyKind;
 pub use proxy::{Proxy, ProxyError};
 pub use reject::Reject;

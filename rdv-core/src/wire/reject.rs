@@ -1,6 +1,7 @@
 //! Everything but a 101 that a server answers (rdv/1 section 2, "Errors").
 
 use std::fmt;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -65,6 +66,34 @@ pub enum Reject {
 }
 
 impl Reject {
+    /// All that [`code`](Reject::code) can be.
+    pub const CODES: &[&str] = &[
+        "malformed",
+        "host",
+        "version",
+        "not-an-upgrade",
+        "no-upgrade",
+        "bad-upgrade",
+        "bad-version",
+        "empty-token",
+        "bad-method",
+        "bad-self-addrs",
+        "too-many-self-addrs",
+        "no-observed-addr",
+        "no-remote-addr",
+        "not-mounted-here",
+        "not-idle",
+        "head-timeout",
+        "no-peer",
+        "replaced",
+        "head-too-large",
+        "full",
+        "full-for-addr",
+        "shutting-down",
+        "closed",
+        "application",
+    ];
+
     /// The status of the answer.
     pub fn status(&self) -> StatusCode {
         self.parts().0
@@ -73,6 +102,36 @@ impl Reject {
     /// One word for machines, stable across versions.
     pub fn code(&self) -> &'static str {
         self.parts().1
+    }
+
+    /// When to try again, where that is known or can be guessed. It travels in `Retry-After`, in whole seconds.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            // Behind a balancer another server is there already, and otherwise a new one is soon.
+            Reject::ShuttingDown | Reject::Closed => Some(SOON),
+            Reject::Malformed(_)
+            | Reject::Host
+            | Reject::VersionNotSupported
+            | Reject::NotAnUpgrade
+            | Reject::NoUpgrade
+            | Reject::BadUpgrade(_)
+            | Reject::BadVersion(_)
+            | Reject::EmptyToken
+            | Reject::BadMethod(_)
+            | Reject::BadSelfAddrs(_)
+            | Reject::TooManySelfAddrs(_)
+            | Reject::NoObservedAddr(_)
+            | Reject::NoRemoteAddr
+            | Reject::NotMountedHere(_)
+            | Reject::NotIdle
+            | Reject::HeadTimeout
+            | Reject::NoPeer
+            | Reject::Replaced
+            | Reject::HeadTooLarge
+            | Reject::Full
+            | Reject::FullForAddr
+            | Reject::Application(..) => None,
+        }
     }
 
     /// The whole answer. The connection is closed behind it.
@@ -84,9 +143,13 @@ impl Reject {
             StatusCode::UPGRADE_REQUIRED => (", upgrade", format!("Upgrade: {PROTOCOL}\r\n")),
             _ => ("", String::new()),
         };
+        let retry = match self.retry_after() {
+            Some(time) => format!("Retry-After: {}\r\n", time.as_millis().div_ceil(1000).max(1)),
+            None => String::new(),
+        };
         format!(
             "HTTP/1.1 {} {}\r\nConnection: close{also}\r\nContent-Length: {}\r\nContent-Type: text/plain; charset=utf-8\r\n\
-             Rdv-Error: {}\r\n{upgrade}X-Content-Type-Options: nosniff\r\n\r\n{body}",
+             Rdv-Error: {}\r\n{retry}{upgrade}X-Content-Type-Options: nosniff\r\n\r\n{body}",
             status.as_str(),
             status.canonical_reason().unwrap_or_default(),
             body.len(),
@@ -163,3 +226,5 @@ impl fmt::Display for Reject {
 }
 
 impl std::error::Error for Reject {}
+
+const SOON: Duration = Duration::from_secs(1);

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use http::header::{CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, UPGRADE};
 
 use super::{
-    AttemptId, HEADERS_MAX, Headers, Observe, PROTOCOL, Reject, SELF_ADDRS, ServerUrl, lists, printable,
-    push_headers,
+    AttemptId, HEADERS_MAX, Headers, Observe, PROTOCOL, Reject, SELF_ADDRS, ServerUrl, Visit, lists,
+    printable, push_headers,
 };
 use crate::addr::{AddrListError, SelfAddrs};
 use crate::token::{Token, unescape};
@@ -72,6 +72,8 @@ pub(crate) enum Asked {
     Peer(Request),
     /// For its address.
     Addr(Observe),
+    /// What this server is.
+    Page(Visit),
 }
 
 impl Request {
@@ -86,7 +88,7 @@ impl Request {
     pub fn parse(head: &[u8]) -> Result<Request, Reject> {
         match Asked::parse(head)? {
             Asked::Peer(request) => Ok(request),
-            Asked::Addr(_) => Err(Reject::NotAnUpgrade),
+            Asked::Addr(_) | Asked::Page(_) => Err(Reject::NotAnUpgrade),
         }
     }
 
@@ -138,6 +140,9 @@ impl Asked {
         let token = token_of(parsed.path.unwrap_or_default())?;
 
         let method = parsed.method.unwrap_or_default();
+        if let Some(visit) = Visit::of(method, &token, parsed.version, &headers) {
+            return Ok(Asked::Page(visit));
+        }
         // A proxy in front may have set `Connection` as it does for every request.
         let asks_for_addr = method == Observe::METHOD && !headers.contains_key(UPGRADE);
         if !asks_for_addr {

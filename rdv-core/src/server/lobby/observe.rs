@@ -39,6 +39,7 @@ impl Lobby {
         let Some(guest) = self.guests.get_mut(&conn) else {
             return;
         };
+        self.census.metrics().observed();
         guest.told += 1;
         let ask_again = noted == Noted::Nobody && guest.told < TOLD_MAX;
         let answer = Opinion { observed, noted: noted == Noted::Yes, ask_again }.encode();
@@ -56,7 +57,7 @@ impl Lobby {
             return Noted::Nobody;
         };
         for conn in [Some(table.waiting), table.arriving].into_iter().flatten() {
-            let Some(Stage::Seated { request, observed, also_observed }) =
+            let Some(Stage::Seated { request, observed, also_observed, .. }) =
                 self.guests.get_mut(&conn).map(|guest| &mut *guest.stage)
             else {
                 continue;

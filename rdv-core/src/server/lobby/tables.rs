@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::time::Instant;
 
 use super::super::guest::{Guest, Stage};
+use super::super::metrics::PairCount;
 use super::super::relay::{Relay, Side};
 use super::{Lobby, LobbyEvent, Matched};
 use crate::io::ConnId;
@@ -75,24 +76,27 @@ impl Lobby {
     }
 
     fn pair(&mut self, now: Instant, one: ConnId, two: ConnId) {
-        let (Some(one), Some(two)) = (self.take_side(one), self.take_side(two)) else {
+        let (Some((one, since)), Some((two, also))) = (self.take_side(one), self.take_side(two)) else {
             return;
         };
+        let waited = now.saturating_duration_since(since.min(also));
+        let count = PairCount::new(self.census.metrics().clone(), waited);
         let (dialer, accepter) = match one.request.role {
             Role::Dial => (one, two),
             Role::Accept => (two, one),
         };
         let (dialer_conn, accepter_conn) = (dialer.conn, accepter.conn);
-        let relay = Relay::new(now, dialer, accepter, self.config.idle_timeout);
+        let relay = Relay::new(now, dialer, accepter, self.config.idle_timeout, count);
         let matched = Matched { relay, dialer: dialer_conn, accepter: accepter_conn };
         self.out.event(LobbyEvent::Matched(Box::new(matched)));
     }
 
-    fn take_side(&mut self, conn: ConnId) -> Option<Side> {
+    /// And since when it has waited.
+    fn take_side(&mut self, conn: ConnId) -> Option<(Side, Instant)> {
         let Guest { stage, reading, .. } = self.forget(conn)?;
         match stage.end() {
-            Stage::Seated { request, observed, also_observed } => {
-                Some(Side { conn, request, observed, also_observed, reading, answered: false })
+            Stage::Seated { request, observed, also_observed, since } => {
+                Some((Side { conn, request, observed, also_observed, reading, answered: false }, since))
             }
             Stage::Asking(_) | Stage::Leaving(_) => None,
         }
