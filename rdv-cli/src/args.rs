@@ -6,6 +6,8 @@ use clap::{Parser, Subcommand};
 use rdv_cli::flags::{
     ABOUT, ACCEPT, ACCEPT_EXAMPLE, CHECK, CHECK_EXAMPLE, CheckArgs, ClientArgs, DIAL, DIAL_EXAMPLE, ServeArgs,
 };
+use rdv_cli::logging::Format;
+use rdv_socket::ListenAddr;
 
 use crate::demo::Size;
 
@@ -45,6 +47,31 @@ pub(crate) struct ServerArgs {
     pub(crate) common: ServeArgs,
     #[command(flatten)]
     pub(crate) tls: Option<TlsFiles>,
+    #[command(flatten)]
+    pub(crate) watch: WatchFlags,
+}
+
+/// How others watch the server, and take its place.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Operations")]
+pub(crate) struct WatchFlags {
+    /// Serve /metrics, /healthz and /readyz here, over HTTP and to anybody: choose an inner address
+    #[arg(long, value_name = "[HOST]:PORT")]
+    pub(crate) metrics: Option<ListenAddr>,
+    /// How to log: text, or json with an object on each line
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "text",
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
+    pub(crate) log_format: Format,
+    /// Share the port with other servers of this user that say so too, for a restart without a gap
+    ///
+    /// Start the new one, and then send the old one a SIGTERM.
+    #[arg(long, verbatim_doc_comment)]
+    pub(crate) reuse_port: bool,
 }
 
 /// Where the server's certificate comes from, anew on each SIGHUP.

@@ -75,7 +75,7 @@ pub fn disconnected(result: &Result<(), PipeError>, tx: u64, rx: u64, took: Dura
 /// The server listens, once for each family. Scripts take it as a sign that everything is set up.
 pub fn listening(addrs: impl IntoIterator<Item = SocketAddr>) {
     for addr in addrs {
-        info!(target: "server", "listening addr={addr}");
+        info!(target: "server", addr:%; "listening addr={addr}");
     }
 }
 

@@ -25,6 +25,7 @@ use std::process::ExitCode;
 
 use log::LevelFilter;
 use rdv_cli::exit::{Exit, settle};
+use rdv_cli::logging::Format;
 use rdv_cli::{check, logging, usage};
 use rdv_core::Role;
 
@@ -47,7 +48,12 @@ fn run(Args { verbose, command }: Args) -> Exit {
         Command::Check(_) | Command::Demo(_) => LevelFilter::Warn,
         Command::Serve(_) | Command::Dial(_) | Command::Accept(_) => LevelFilter::Info,
     };
-    logging::init(if verbose { LevelFilter::Debug } else { quiet });
+    let format = match &command {
+        Command::Serve(args) => args.watch.log_format,
+        Command::Dial(_) | Command::Accept(_) | Command::Check(_) | Command::Demo(_) => Format::Text,
+    };
+    let level = if verbose { LevelFilter::Debug } else { quiet };
+    logging::init_as(level, format);
     match command {
         Command::Serve(args) => serve::run(args),
         Command::Dial(args) => client::run(Role::Dial, args),

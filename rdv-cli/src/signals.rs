@@ -10,8 +10,10 @@ use crate::exit::Exit;
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
-    /// SIGINT or SIGTERM: to end. On Windows, Ctrl-C and its like.
+    /// SIGINT: to end. On Windows, Ctrl-C and its like.
     End,
+    /// SIGTERM: to end, when what is under way has. On Windows there is none.
+    Terminate,
     /// SIGHUP: the terminal is gone, or files have changed.
     HangUp,
 }
@@ -28,7 +30,11 @@ pub fn watch(mut handler: impl FnMut(Signal) + Send + 'static) -> io::Result<()>
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     std::thread::Builder::new().name("rdv-signals".to_owned()).spawn(move || {
         for signal in signals.forever() {
-            handler(if signal == SIGHUP { Signal::HangUp } else { Signal::End });
+            handler(match signal {
+                SIGHUP => Signal::HangUp,
+                SIGTERM => Signal::Terminate,
+                _ => Signal::End,
+            });
         }
     })?;
     Ok(())

@@ -2,12 +2,16 @@
 
 mod limits;
 mod observed;
+mod operations;
+
+use std::time::Duration;
 
 use rdv_core::LobbyConfig;
 use rdv_socket::ListenAddr;
 
 use self::limits::Limits;
 use self::observed::ObservedFlags;
+use self::operations::Operations;
 
 /// What an operator decides.
 #[derive(Debug, clap::Args)]
@@ -19,6 +23,8 @@ pub struct ServeArgs {
     observed: ObservedFlags,
     #[command(flatten)]
     limits: Limits,
+    #[command(flatten)]
+    operations: Operations,
 }
 
 impl ServeArgs {
@@ -27,6 +33,12 @@ impl ServeArgs {
         let mut config = LobbyConfig::default();
         self.observed.apply(&mut config);
         self.limits.apply(&mut config);
+        self.operations.apply(&mut config);
         config
+    }
+
+    /// How long relays may go on once the server has been asked to end.
+    pub fn drain(&self) -> Duration {
+        self.operations.drain()
     }
 }

@@ -52,7 +52,12 @@ impl Rdv {
     /// With these variables in its environment.
     pub(crate) fn start_in(program: Program, args: &[&str], environment: &[(&str, &str)]) -> Rdv {
         let mut command = program.command(args);
-        let mut rdv = Rdv::spawn(command.envs(environment.iter().copied()));
+        Rdv::start_by(command.envs(environment.iter().copied()))
+    }
+
+    /// By a command of the test's own, whose stdout and stderr are pipes.
+    pub(crate) fn start_by(command: &mut Command) -> Rdv {
+        let mut rdv = Rdv::spawn(command);
         let stdout = rdv.1.stdout.take().expect("stdout is piped");
         rdv.0.stdout = Some(in_background(move || read_all(stdout)));
         rdv.into_waited()
