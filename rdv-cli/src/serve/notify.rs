@@ -1,5 +1,10 @@
 //! Telling systemd how far the server is: sd_notify(3), by a datagram to `NOTIFY_SOCKET`.
 
+/// Whether somebody looks after this process who wants to be told.
+pub(super) fn is_supervised() -> bool {
+    std::env::var_os("NOTIFY_SOCKET").is_some()
+}
+
 /// It serves.
 pub(super) fn ready() {
     tell("READY=1\nSTATUS=Serving");

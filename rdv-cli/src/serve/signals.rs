@@ -11,11 +11,16 @@ use super::notify;
 use crate::args::TlsFiles;
 
 /// Obeys signals from now on: SIGTERM lets relays go on for a while, the others do not, and the second one ends it all.
-/// But with a certificate, SIGHUP renews it.
+/// But with a certificate, SIGHUP renews it,
+/// and without one it is of no interest to a server that systemd looks after.
 pub(super) fn obey(server: ServerHandle, drain: Duration, tls: Option<TlsFiles>) {
     let mut is_ending = false;
     let watching = signals::watch(move |signal| match (signal, &tls) {
         (Signal::HangUp, Some(files)) => files.renew(&server),
+        // No terminal has gone: somebody's `reload` finds nothing to do.
+        (Signal::HangUp, None) if notify::is_supervised() => {
+            info!(target: "server", "there is nothing to reload");
+        }
         (Signal::End | Signal::Terminate | Signal::HangUp, _) if is_ending => exit_now(),
         (Signal::End | Signal::Terminate | Signal::HangUp, _) => {
             is_ending = true;

@@ -24,7 +24,7 @@ fn each_line_is_an_object() {
     let mut pair = server.pair(RELAYED);
     pair[0].feed(*b"seven b");
     pair[1].close_stdin();
-    pair.map(Rdv::finish);
+    assert_eq!(pair.map(|rdv| rdv.finish().status), [Some(0); 2]);
     let ended = parsed(&server.rdv.wait_for("relay ended"));
     assert_eq!(
         (&ended["end"], &ended["dial_bytes"], &ended["accept_bytes"], &ended["level"]),

@@ -80,6 +80,8 @@ fn systemd_is_told_when_it_is_ready_and_when_it_stops() {
     };
     assert!(told().starts_with("READY=1\n"));
     rdv.wait_for("listening");
+    rdv.signal("HUP");
+    rdv.wait_for("INFO server: there is nothing to reload");
     rdv.signal("TERM");
     assert!(told().starts_with("STOPPING=1\n"));
     assert_eq!(rdv.finish().status, Some(0));
