@@ -5,6 +5,7 @@ mod farewell;
 mod guest;
 mod households;
 mod lobby;
+mod look;
 mod metrics;
 mod relay;
 mod report;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::farewell::Farewell;
+use super::look::Look;
 use super::metrics::PairCount;
 use super::{DataEnd, RelayEnd, RelayReport, Traffic};
 use crate::Watch;
@@ -345,25 +346,6 @@ impl Relay {
     }
 }
 
-/// A look at the byte counters, so that those who watch the server see the bytes of pairs that run.
-#[derive(Debug)]
-struct Look {
-    at: Instant,
-    after: Duration,
-}
-
-impl Look {
-    fn soon(now: Instant) -> Self {
-        Self { at: now + FIRST_LOOK, after: FIRST_LOOK }
-    }
-
-    /// Nothing has come: the quieter a pair, the less it costs.
-    fn later(self, now: Instant) -> Self {
-        let after = (self.after * 2).min(LAST_LOOK);
-        Self { at: now + after, after }
-    }
-}
-
 impl Named for State {
     const MACHINE: &'static str = "relay";
 
@@ -379,6 +361,3 @@ impl Named for State {
         }
     }
 }
-
-const FIRST_LOOK: Duration = Duration::from_secs(5);
-const LAST_LOOK: Duration = Duration::from_secs(60);

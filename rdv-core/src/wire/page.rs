@@ -66,20 +66,20 @@ body { margin: 0 auto; max-width: 42rem; padding: 1.5rem 1rem 3rem; color: var(-
   font: 1.05rem/1.55 system-ui, sans-serif }
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 1rem }
 h2 { font-size: 1.1rem; margin: 2rem 0 .5rem }
-pre { margin: .5rem 0; padding: .75rem 1rem; border-radius: .5rem; background: var(--box); overflow-x: auto;
+pre { margin: .5rem 0; padding: .75rem 1rem; border-radius: .5rem; background: var(--box); white-space: pre-wrap; overflow-wrap: anywhere;
   font: .95rem/1.5 ui-monospace, monospace }
 code { font: .95em ui-monospace, monospace }
 a { color: var(--link) }
 ";
-const STYLE_HASH: &str = "sha256-0dP+ZOBKJ6y4w0h1LWF22qHckt+jXJ9lS2mPPsV0eTA=";
+const STYLE_HASH: &str = "sha256-KYaoqY8VuQo41Cwgqpp9i0K73KUF0OJMNifG2f9wiBs=";
 
 const PAGE_MIDDLE: &str = "</style>
 </head>
 <body>
 <h1>This is an rdv server</h1>
-<p>It is no website, but works. Two programs that want a TCP connection to each other meet here: it tells each where
-the other is, so that they can connect directly, through NATs and firewalls. Where no direct way is found, it passes
-their bytes on.</p>
+<p>It works, but it is not a website. Two programs that want a TCP connection to each other meet here: the server tells
+each where the other is, so that they can connect directly, through NATs and firewalls. Where no direct way is found, it
+passes their bytes on.</p>
 ";
 
 const USAGE: &str = "<h2>Try it</h2>
@@ -89,7 +89,7 @@ const USAGE: &str = "<h2>Try it</h2>
 <pre>rdv dial http://HOST TOKEN</pre>
 <p>What you type on one side then comes out on the other. <code>TOKEN</code> is any text that both know and nobody
 else: make a new one for each connection. Write <code>https://</code> if that is what your browser shows.</p>
-<p>What can be expected of your network, says</p>
+<p>This tells what to expect of your network:</p>
 <pre>rdv check http://HOST</pre>
 ";
 
