@@ -90,15 +90,21 @@ impl Front {
         }
     }
 
-    /// Has the lobby do what it wants; returns until when that is enough.
+    /// Has the lobby do what it wants; returns until when that is enough. Those who send without end would keep it busy
+    /// without end, so after some answers others get their turn.
     fn drain(&mut self) -> Option<Instant> {
+        let mut left = ANSWER_BATCH;
         loop {
             match self.lobby.poll_output() {
                 Output::Intent(intent) => self.driver.perform(intent),
                 Output::Event(LobbyEvent::Matched(matched)) => self.deal(*matched),
                 Output::Event(_) => {}
+                Output::Wait(_) if left == 0 => return Some(Instant::now()),
                 Output::Wait(deadline) => match self.driver.next_answer() {
-                    Some(answer) => self.lobby.handle_input(Instant::now(), answer.input()),
+                    Some(answer) => {
+                        left -= 1;
+                        self.lobby.handle_input(Instant::now(), answer.input());
+                    }
                     None => return deadline,
                 },
             }
@@ -164,5 +170,7 @@ pub(super) const WAKER: Token = Token(usize::MAX);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Connections that are taken in before others get their turn.
 const ACCEPT_BATCH: usize = 256;
+/// Answers to what the lobby wanted that are told to it before others get their turn.
+const ANSWER_BATCH: usize = 512;
 /// For clients to read why they are sent away.
 const FAREWELL: Duration = Duration::from_secs(2);
