@@ -158,10 +158,6 @@ impl Rdv {
         assert!(status.success(), "cannot send {first} and {second}");
     }
 
-    pub(crate) fn pid(&self) -> u32 {
-        self.pid
-    }
-
     /// Waits for its exit. Its stdin stays as it is.
     pub(crate) fn finish(mut self) -> Finished {
         let Ok(status) = self.exit.recv_timeout(PATIENCE) else {

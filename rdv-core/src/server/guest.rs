@@ -4,12 +4,15 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::farewell::Farewell;
+use super::households::Household;
 use crate::states::{Current, Named};
 use crate::wire::{HeadReader, Request};
 
 #[derive(Debug)]
 pub(super) struct Guest {
     pub(super) remote: SocketAddr,
+    /// As what it counts.
+    pub(super) household: Household,
     pub(super) stage: Current<Stage>,
     pub(super) reading: bool,
     pub(super) deadline: Option<Instant>,

@@ -1,14 +1,25 @@
 //! How many connections each address has in the lobby, and how quickly it makes new ones.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
-
-use crate::addr::unmapped;
 
 /// Counts connections by what counts as one address: of IPv6 a /64, since a host has all of one.
 #[derive(Debug, Default)]
-pub(super) struct Households(BTreeMap<IpAddr, Present>);
+pub(super) struct Households(BTreeMap<Household, Present>);
+
+/// What counts as one address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Household(IpAddr);
+
+impl Household {
+    pub(super) fn of(ip: IpAddr) -> Self {
+        Self(match ip.to_canonical() {
+            IpAddr::V4(ip) => ip.into(),
+            IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & (!0 << 64)).into(),
+        })
+    }
+}
 
 /// The connections of one household.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,22 +31,21 @@ pub(super) struct Present {
 }
 
 impl Households {
-    pub(super) fn of(&self, remote: SocketAddr) -> Present {
-        self.0.get(&household(remote)).copied().unwrap_or_default()
+    pub(super) fn of(&self, household: Household) -> Present {
+        self.0.get(&household).copied().unwrap_or_default()
     }
 
-    pub(super) fn add(&mut self, remote: SocketAddr) {
-        self.0.entry(household(remote)).or_default().conns += 1;
+    pub(super) fn add(&mut self, household: Household) {
+        self.0.entry(household).or_default().conns += 1;
     }
 
-    pub(super) fn leaves(&mut self, remote: SocketAddr) {
-        if let Some(present) = self.0.get_mut(&household(remote)) {
+    pub(super) fn leaves(&mut self, household: Household) {
+        if let Some(present) = self.0.get_mut(&household) {
             present.leaving += 1;
         }
     }
 
-    pub(super) fn remove(&mut self, remote: SocketAddr, was_leaving: bool) {
-        let household = household(remote);
+    pub(super) fn remove(&mut self, household: Household, was_leaving: bool) {
         if let Some(present) = self.0.get_mut(&household) {
             present.conns -= 1;
             present.leaving -= usize::from(was_leaving);
@@ -53,8 +63,8 @@ impl Households {
 /// however many sources there are, no more than [`BUCKETS_MAX`].
 #[derive(Debug, Default)]
 pub(super) struct Buckets {
-    full_at: BTreeMap<IpAddr, Instant>,
-    by_time: BTreeSet<(Instant, IpAddr)>,
+    full_at: BTreeMap<Household, Instant>,
+    by_time: BTreeSet<(Instant, Household)>,
 }
 
 impl Buckets {
@@ -62,12 +72,11 @@ impl Buckets {
     pub(super) fn take(
         &mut self,
         now: Instant,
-        remote: SocketAddr,
+        household: Household,
         per_second: u32,
         burst: u32,
     ) -> Result<(), Duration> {
         self.forget_full(now);
-        let household = household(remote);
         let interval = Duration::from_secs(1) / per_second.max(1);
         let was_full_at = self.full_at.get(&household).copied();
         let full_at = was_full_at.unwrap_or(now);
@@ -103,13 +112,6 @@ impl Buckets {
     pub(super) fn len(&self) -> usize {
         assert_eq!(self.full_at.len(), self.by_time.len());
         self.full_at.len()
-    }
-}
-
-fn household(remote: SocketAddr) -> IpAddr {
-    match unmapped(remote).ip() {
-        IpAddr::V4(ip) => ip.into(),
-        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & (!0 << 64)).into(),
     }
 }
 

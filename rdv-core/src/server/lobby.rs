@@ -16,7 +16,7 @@ use log::debug;
 
 use super::farewell::Farewell;
 use super::guest::{Guest, Stage};
-use super::households::{Buckets, Households};
+use super::households::{Buckets, Household, Households};
 use super::relay::Relay;
 use super::{Caller, LobbyConfig};
 use crate::Watch;
@@ -111,7 +111,8 @@ impl Lobby {
     pub fn handle_accept(&mut self, now: Instant, remote: SocketAddr) -> ConnId {
         let conn = self.out.issue();
         self.watch.accepted(now, conn);
-        let door = self.knock(now, remote);
+        let household = Household::of(remote.ip());
+        let door = self.knock(now, household);
         if let Door::Shut(reject) = door {
             debug!("turned away {remote}: {reject}");
             self.out.close(conn);
@@ -121,8 +122,9 @@ impl Lobby {
         let reader = self.head_reader();
         let first_read = reader.next_read();
         let stage = Current::new(Stage::Asking(reader));
-        self.guests.insert(conn, Guest { remote, stage, reading: false, deadline: None, told: 0 });
-        self.per_addr.add(remote);
+        let guest = Guest { remote, household, stage, reading: false, deadline: None, told: 0 };
+        self.guests.insert(conn, guest);
+        self.per_addr.add(household);
         if let Door::Refused(reject) = door {
             self.reject(now, conn, reject);
         } else {
@@ -287,7 +289,7 @@ impl Lobby {
         let deadline = farewell.deadline;
         guest.stage.enter(Stage::Leaving(farewell));
         let remote = guest.remote;
-        self.per_addr.leaves(remote);
+        self.per_addr.leaves(guest.household);
         self.set_deadline(conn, Some(deadline));
         self.out.event(LobbyEvent::Left { remote, reason });
     }
@@ -313,7 +315,7 @@ impl Lobby {
     fn forget(&mut self, conn: ConnId) -> Option<Guest> {
         self.set_deadline(conn, None);
         let guest = self.guests.remove(&conn)?;
-        self.per_addr.remove(guest.remote, matches!(*guest.stage, Stage::Leaving(_)));
+        self.per_addr.remove(guest.household, matches!(*guest.stage, Stage::Leaving(_)));
         Some(guest)
     }
 

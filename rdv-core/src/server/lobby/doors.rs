@@ -1,9 +1,9 @@
 //! Who is let in, and who has a place: decided by numbers alone, before a client has said a word.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::super::households::Household;
 use super::Lobby;
 use crate::wire::Reject;
 
@@ -18,25 +18,43 @@ pub(super) enum Door {
 }
 
 impl Lobby {
-    pub(super) fn knock(&mut self, now: Instant, remote: SocketAddr) -> Door {
-        if self.guests.len() >= self.config.max_waiting.saturating_mul(2) {
-            return Door::Shut(Reject::Full);
+    pub(super) fn knock(&mut self, now: Instant, household: Household) -> Door {
+        match self.room() {
+            Door::Open => self.allowance(now, household),
+            door => self.or_shut(door, household),
         }
+    }
+
+    /// By how many there are in all.
+    fn room(&self) -> Door {
         let open = self.open();
-        if self.max_open() + OPEN_SPARE <= open {
-            return Door::Shut(Reject::Overloaded);
-        }
-        let present = self.per_addr.of(remote);
-        let reject = if self.max_open() <= open {
-            Reject::Overloaded
-        } else if present.conns >= self.config.max_conns_per_addr {
-            Reject::FullForAddr
-        } else if let Err(wait) = self.take_token(now, remote) {
-            Reject::RateLimited(wait)
+        if self.guests.len() >= self.config.max_waiting.saturating_mul(2) {
+            Door::Shut(Reject::Full)
+        } else if self.max_open() + OPEN_SPARE <= open {
+            Door::Shut(Reject::Overloaded)
+        } else if self.max_open() <= open {
+            Door::Refused(Reject::Overloaded)
         } else {
-            return Door::Open;
-        };
-        if present.leaving >= LEAVING_MAX { Door::Shut(reject) } else { Door::Refused(reject) }
+            Door::Open
+        }
+    }
+
+    /// By what this household has had already. If it is let in that counts.
+    fn allowance(&mut self, now: Instant, household: Household) -> Door {
+        if self.per_addr.of(household).conns >= self.config.max_conns_per_addr {
+            return self.or_shut(Door::Refused(Reject::FullForAddr), household);
+        }
+        match self.take_token(now, household) {
+            Ok(()) => Door::Open,
+            Err(wait) => self.or_shut(Door::Refused(Reject::RateLimited(wait)), household),
+        }
+    }
+
+    fn or_shut(&self, door: Door, household: Household) -> Door {
+        match door {
+            Door::Refused(reject) if self.per_addr.of(household).leaving >= LEAVING_MAX => Door::Shut(reject),
+            Door::Open | Door::Refused(_) | Door::Shut(_) => door,
+        }
     }
 
     /// Whether one more client may wait: there must be room for its peer, too.
@@ -63,9 +81,9 @@ impl Lobby {
         self.config.max_open.unwrap_or(usize::MAX / 4)
     }
 
-    fn take_token(&mut self, now: Instant, remote: SocketAddr) -> Result<(), std::time::Duration> {
+    fn take_token(&mut self, now: Instant, household: Household) -> Result<(), Duration> {
         match self.config.max_rate_per_addr {
-            Some(rate) => self.buckets.take(now, remote, rate, self.config.max_burst_per_addr),
+            Some(rate) => self.buckets.take(now, household, rate, self.config.max_burst_per_addr),
             None => Ok(()),
         }
     }

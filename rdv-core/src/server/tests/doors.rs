@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::*;
-use crate::server::households::{BUCKETS_MAX, Buckets};
+use crate::server::households::{BUCKETS_MAX, Buckets, Household};
 
 fn limited(per_second: u32, burst: u32) -> LobbyConfig {
     LobbyConfig { max_rate_per_addr: Some(per_second), max_burst_per_addr: burst, ..LobbyConfig::default() }
@@ -95,7 +95,7 @@ fn zeros_are_ones() {
 fn buckets_that_are_full_are_forgotten() {
     let mut buckets = Buckets::default();
     let mut now = beginning();
-    let v6 = |n: u32| SocketAddr::from((Ipv6Addr::from_bits(u128::from(n) << 64), 1));
+    let v6 = |n: u32| Household::of(Ipv6Addr::from_bits(u128::from(n) << 64).into());
     for n in 0..50_000 {
         now += Duration::from_micros(10);
         assert_eq!(buckets.take(now, v6(n), 100, 1_000), Ok(()));
@@ -109,7 +109,7 @@ fn buckets_that_are_full_are_forgotten() {
 #[test]
 fn a_million_sources_at_once_have_a_bounded_number_of_buckets() {
     let (mut buckets, now) = (Buckets::default(), beginning());
-    let v4 = |n: u32| SocketAddr::from((Ipv4Addr::from_bits(n), 1));
+    let v4 = |n: u32| Household::of(Ipv4Addr::from_bits(n).into());
     for _ in 0..10 {
         assert_eq!(buckets.take(now, v4(u32::MAX), 1, 10), Ok(()));
     }
