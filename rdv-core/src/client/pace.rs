@@ -44,16 +44,17 @@ pub(super) fn pause(refusal: Refusal, rng: &mut fastrand::Rng) -> Option<Duratio
 }
 
 /// For how long to leave it to the peer to dial, after a connection of his was reset for a dial of ours that an ICMP error
-/// had ended. `dialled` is how long ago that began, and `refused` after how long the error came.
+/// had ended. `dialled` is how long ago the last dial began, and `refused` after how long the error came.
 ///
-/// By then a peer who is far has dialled again, if it goes by these rules. `None`: one who is near is dialled at once. His
-/// firewall forgets a reset connection only by a SYN of his own, ours by one of ours; if his SYN comes first, ours may drop
-/// it, and his system sends no other for a second. The `times` that this has happened bound it.
-pub(super) fn turn(dialled: Duration, refused: Duration, racing: Duration, times: u32) -> Option<Duration> {
-    if refused < FAR && times <= ANEW_AT_ONCE {
+/// A peer who is far has dialled again by then, if it goes by these rules; it may be slower than we are, so the next
+/// `turns` are longer. `None`: one who is near is dialled at once. Our firewall forgets a reset connection by a SYN of ours
+/// alone; if the peer's comes first, ours may drop it, and the peer's system sends no other for a second.
+pub(super) fn turn(dialled: Duration, refused: Duration, racing: Duration, turns: u32) -> Option<Duration> {
+    if refused < FAR && turns < ANEW_AT_ONCE {
         return None;
     }
-    Some(dialled + FAR.max(racing / PATIENCE).min(LONGEST) * (SPREAD.end() / 1000))
+    let shortest = dialled.max(NEAR).saturating_mul(1 << turns.min(8)).min(FAR).max(racing / PATIENCE);
+    Some(dialled + shortest.min(LONGEST) * (SPREAD.end() / 1000))
 }
 
 /// Whoever answers within this time is in the next room.

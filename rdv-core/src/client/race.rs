@@ -42,7 +42,7 @@ struct Candidate {
     /// how often it was dialled since then,
     dials: u32,
     /// and how often it was begun anew.
-    begun_anew: u32,
+    turns: u32,
 }
 
 /// A link, and the index of the candidate that it belongs to, if that is listed.
@@ -161,7 +161,6 @@ impl Race {
             if self.candidates[candidate].redial.is_some_and(|at| at <= now) {
                 self.candidates[candidate].redial = None;
                 if !self.has_link(candidate) {
-                    self.note(now, Some(candidate), Fate::Dialing);
                     self.dial_or_wait(now, candidate, out);
                 }
             }
@@ -263,13 +262,14 @@ impl Race {
         let space = AddrSpace::of(addr.ip());
         let report = CandidateReport { addr, space, origin, dials: 0, fate, at: now };
         let (dialled, redial, prohibited) = (None, None, None);
-        self.candidates.push(Candidate { report, dialled, redial, prohibited, dials: 0, begun_anew: 0 });
+        self.candidates.push(Candidate { report, dialled, redial, prohibited, dials: 0, turns: 0 });
         Some(self.candidates.len() - 1)
     }
 
     /// Dials, unless its address family has as many sockets of ours as it may have. A SYN that is out keeps its socket,
     /// so it is the least promising addresses that wait. Strangers' connections do not count, lest they keep us from it.
     fn dial_or_wait(&mut self, now: Instant, at: usize, out: &mut Outbox<Event>) {
+        self.note(now, Some(at), Fate::Dialing);
         let is_ipv4 = self.candidates[at].report.addr.is_ipv4();
         let counts = |entrant: &&Entrant| entrant.is_ours && entrant.remote.is_ipv4() == is_ipv4;
         if LISTENER + self.links.values().filter(counts).count() < SOCKETS_MAX {
@@ -328,10 +328,10 @@ impl Race {
         let candidate = &mut self.candidates[at];
         debug!("candidate {}: begun anew, for a dial was prohibited", candidate.report.addr);
         let refused = candidate.prohibited.take().unwrap_or_default();
-        candidate.begun_anew += 1;
         candidate.dials = 0;
         let took = candidate.dialled.map_or(Duration::ZERO, |dialled| now.duration_since(dialled));
-        let turn = pace::turn(took, refused, racing, candidate.begun_anew);
+        let turn = pace::turn(took, refused, racing, candidate.turns);
+        candidate.turns += 1;
         candidate.redial = turn.map(|turn| now + turn);
         out.reset(conn);
         if let Some(entrant) = self.links.remove(&conn) {
@@ -339,7 +339,6 @@ impl Race {
         }
         self.note(now, Some(at), Fate::Failed(io::ErrorKind::HostUnreachable));
         if turn.is_none() && !self.has_link(at) {
-            self.note(now, Some(at), Fate::Dialing);
             self.dial_or_wait(now, at, out);
         }
     }
@@ -354,10 +353,7 @@ impl Race {
         let took = now.duration_since(candidate.dialled.unwrap_or(now));
         match pace::pause(Refusal { kind, took, racing, dials: candidate.dials }, &mut self.rng) {
             None => {}
-            Some(Duration::ZERO) => {
-                self.note(now, Some(at), Fate::Dialing);
-                self.dial_or_wait(now, at, out);
-            }
+            Some(Duration::ZERO) => self.dial_or_wait(now, at, out),
             Some(pause) => candidate.redial = Some(now + pause),
         }
     }
