@@ -70,7 +70,9 @@ impl Front {
                 self.begin_to_drain(now, time, while_draining);
                 continue;
             }
-            let has_drained = self.lobby.is_empty() && self.handle.metrics().pairs() == 0;
+            // While there are listeners there are always some in the lobby; they have time for their answer afterwards.
+            let is_deserted = self.lobby.is_empty() || !self.listeners.is_empty();
+            let has_drained = is_deserted && self.handle.metrics().pairs() == 0;
             if end.is_some_and(|end| now >= end || has_drained) {
                 return Ok(());
             }

@@ -124,10 +124,12 @@ fn with_a_shared_port_those_in_the_queue_are_answered() {
     let (same, new) = start(&addr);
     assert_eq!(addr, same);
     // The system deals these out between the two.
-    let crowd: Vec<TcpStream> = (0..100).map(|_| connect(&addr)).collect();
+    let mut crowd: Vec<TcpStream> = (0..100).map(|_| connect(&addr)).collect();
     old.signal("TERM");
-    for (i, mut client) in crowd.into_iter().enumerate() {
+    for (i, client) in crowd.iter_mut().enumerate() {
         client.write_all(upgrade("DIAL", &format!("shared-{i}")).as_bytes()).unwrap();
+    }
+    for mut client in crowd {
         client.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
         let mut told = String::new();
         match client.read_to_string(&mut told) {

@@ -79,8 +79,8 @@ impl Front {
         self.lobby.close(Instant::now());
         self.is_draining = true;
         let mut end = pin!(async_io::Timer::after(time));
-        let is_busy = |front: &Self| !front.lobby.is_empty() || !front.pairs.is_empty();
-        while is_busy(self) && !self.turn(end.as_mut()).await {}
+        // Whoever is still in the lobby then has time for its answer afterwards.
+        while !self.pairs.is_empty() && !self.turn(end.as_mut()).await {}
         self.is_draining = false;
     }
 

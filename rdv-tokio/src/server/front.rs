@@ -101,8 +101,8 @@ impl Front {
         self.lobby.close(now());
         self.is_draining = true;
         let mut end = pin!(tokio::time::sleep(time));
-        let is_busy = |front: &Self| !front.lobby.is_empty() || !front.pairs.is_empty();
-        while is_busy(self) && !self.turn(end.as_mut()).await {}
+        // Whoever is still in the lobby then has time for its answer afterwards.
+        while !self.pairs.is_empty() && !self.turn(end.as_mut()).await {}
         self.is_draining = false;
     }
 
