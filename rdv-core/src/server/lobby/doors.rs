@@ -21,7 +21,7 @@ impl Lobby {
     pub(super) fn knock(&mut self, now: Instant, household: Household) -> Door {
         match self.room() {
             Door::Open => self.allowance(now, household),
-            door => self.or_shut(door, household),
+            door @ (Door::Refused(_) | Door::Shut(_)) => self.or_shut(door, household),
         }
     }
 
