@@ -13,7 +13,7 @@ pub(super) struct Limits {
     /// How long a client may take to send its request (default: 10s)
     #[arg(long, value_name = "DURATION")]
     head_timeout: Option<Span>,
-    /// The longest request, less what may follow: 256 to 65536 bytes (default: 16k)
+    /// The longest request that is taken: 256 to 65536 bytes (default: 16k)
     #[arg(long, value_name = "BYTES", value_parser = head_size)]
     max_head: Option<usize>,
     /// How long a client may wait for its peer (default: 10m; none: no limit)

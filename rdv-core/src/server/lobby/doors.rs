@@ -78,7 +78,7 @@ impl Lobby {
 
     fn max_open(&self) -> usize {
         // Sums with it must not overflow.
-        self.config.max_open.unwrap_or(usize::MAX / 4)
+        self.config.max_open.unwrap_or(usize::MAX).min(usize::MAX / 4)
     }
 
     fn take_token(&mut self, now: Instant, household: Household) -> Result<(), Duration> {

@@ -157,6 +157,16 @@ fn a_client_waits_only_where_there_is_room_for_its_peer() {
 }
 
 #[test]
+fn as_many_as_there_are_numbers() {
+    let config =
+        LobbyConfig { max_waiting: usize::MAX, max_burst_per_addr: u32::MAX, ..open_at_most(usize::MAX) };
+    let mut lobby = Bench::open(config);
+    lobby.join(Role::Dial, "tok");
+    lobby.join(Role::Accept, "tok");
+    lobby.matched();
+}
+
+#[test]
 fn only_so_many_are_told_that_there_is_no_room() {
     let mut lobby = Bench::open(open_at_most(4));
     let came: Vec<_> = (0..100).map(|i| lobby.accept(&format!("192.0.2.{i}:1"))).collect();
