@@ -92,7 +92,7 @@ fn a_flood_slows_nobody_else(subject: &'static dyn Adapter) {
     stop.store(true, Ordering::Relaxed);
     assert!(flood.join().unwrap() > 0, "{}: nothing came", subject.name());
     let mut rude = RawConn::connect_from([127, 0, 0, 3], server.addr());
-    rude.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    rude.send("GET /tok HTTP/1.1\r\nHost: h\r\n\r\n");
     assert_eq!(read_told(&mut rude).code, "not-an-upgrade");
 }
 
