@@ -1,11 +1,9 @@
 //! What an operator decides about a server.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName};
-
-use crate::addr::{parse_addr, unmapped};
+use super::Observed;
+use crate::addr::Cidr;
 
 /// Limits and habits of a [`Lobby`](super::Lobby), and of the relays that come out of it. Its timeouts are a
 /// millisecond at least.
@@ -22,10 +20,14 @@ pub struct LobbyConfig {
     /// Clients that may wait for their peer; one more is answered 503, unless its own peer waits. Twice as many
     /// connections may be open, those that still ask or are being refused included.
     pub max_waiting: usize,
-    /// Connections in the lobby from one IP address (IPv6: from one /64). Behind a proxy, all are the proxy's.
+    /// Connections in the lobby from one IP address (IPv6: from one /64). It is the client's as soon as its proxy has told
+    /// it; a trusted proxy itself may have any number. One that is not trusted counts as one client.
     pub max_conns_per_addr: usize,
     /// Where a client's address is taken from.
     pub observed: Observed,
+    /// The proxies in front of this server, whose word on clients' addresses is taken. Everybody else's is ignored, and
+    /// PROXY headers of others are refused. A proxy that is trusted must not pass on what clients say of themselves.
+    pub trusted_proxies: Vec<Cidr>,
     /// Whether to keep the headers of waiting clients for [`Relay::request`](super::Relay::request). That is
     /// up to 16 KiB for each; by default they are dropped.
     pub keep_headers: bool,
@@ -40,38 +42,8 @@ impl Default for LobbyConfig {
             max_waiting: 16 * 1024,
             max_conns_per_addr: 1024,
             observed: Observed::default(),
+            trusted_proxies: Vec::new(),
             keep_headers: false,
-        }
-    }
-}
-
-/// Where the observed address comes from. Peers dial it, so it must be the one that the client's NAT uses.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Observed {
-    /// The connection's remote address: right for a server that faces the internet itself.
-    #[default]
-    Socket,
-    /// This header, set (and overwritten, if the client sent one) by a proxy in front: `192.0.2.1:39841` or
-    /// `[2001:db8::1]:39841`; brackets around IPv4 do no harm, since proxies that add them can't tell.
-    Header(HeaderName),
-}
-
-impl Observed {
-    /// The address, or the name of the header that should have it.
-    pub(super) fn of(&self, remote: SocketAddr, headers: &HeaderMap) -> Result<SocketAddr, String> {
-        match self {
-            Observed::Socket => Ok(unmapped(remote)),
-            Observed::Header(name) => {
-                let text = headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().trim();
-                let bare = || {
-                    text.strip_prefix('[')
-                        .filter(|rest| rest.contains('.'))
-                        .map(|rest| rest.replacen(']', "", 1))
-                };
-                let addr = parse_addr(text).or_else(|| parse_addr(&bare()?));
-                addr.ok_or_else(|| name.to_string())
-            }
         }
     }
 }

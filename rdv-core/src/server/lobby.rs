@@ -1,10 +1,11 @@
 //! The lobby (rdv/1 sections 1 and 2): where clients wait, and are paired by their token.
 
+mod introduce;
 mod observe;
 mod tables;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::time::Instant;
 
@@ -15,13 +16,15 @@ use log::debug;
 use super::LobbyConfig;
 use super::farewell::Farewell;
 use super::guest::{Guest, Stage};
-use super::households::Households;
+use super::households::{Household, Households};
+use super::observed::{Advisor, Doubt};
 use super::relay::Relay;
 use crate::Watch;
 use crate::io::{ConnId, Input, Outbox, Output, after};
 use crate::states::Current;
 use crate::token::Token;
-use crate::wire::{Asked, HeadError, HeadReader, Reject};
+use crate::wire::{Asked, HeadError, HeadReader, Reject, looks_like_proxy_header};
+pub(super) use introduce::Introduction;
 use tables::Table;
 
 /// The machine of a server's front: one request head in, one answer out.
@@ -38,8 +41,18 @@ pub struct Lobby {
     confirmed: VecDeque<(Instant, Token)>,
     deadlines: BTreeSet<(Instant, ConnId)>,
     per_addr: Households,
+    advisor: Advisor,
     closed: bool,
     watch: Watch,
+}
+
+/// When TLS is to begin on a connection that came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsStart {
+    /// Before anything is read.
+    AtOnce,
+    /// When the lobby says so, by [`Intent::Secure`](crate::Intent::Secure): a trusted proxy's words come first, in clear.
+    WhenTold,
 }
 
 /// What a driver needs to know of a lobby.
@@ -51,7 +64,7 @@ pub enum LobbyEvent {
     Matched(Box<Matched>),
     /// A client left without a peer. Its connection may stay open a little, for it to read the answer.
     Left {
-        /// Its connection's remote address.
+        /// Its connection's remote address, or the one that its proxy's PROXY header had in its place.
         remote: SocketAddr,
         /// Why.
         reason: Reason,
@@ -94,13 +107,26 @@ impl Lobby {
             confirmed: VecDeque::new(),
             deadlines: BTreeSet::new(),
             per_addr: Households::default(),
+            advisor: Advisor::default(),
             closed: false,
             watch: Watch::later(),
         }
     }
 
     /// Names a connection that came in.
+    ///
+    /// It carries the client's bytes: where there is TLS on it, that is beneath.
     pub fn handle_accept(&mut self, now: Instant, remote: SocketAddr) -> ConnId {
+        self.accept(now, remote, false)
+    }
+
+    /// Names a connection that came in to a server that speaks TLS, and says when that begins.
+    pub fn handle_accept_tls(&mut self, now: Instant, remote: SocketAddr) -> (ConnId, TlsStart) {
+        let start = if self.config.trusts(remote.ip()) { TlsStart::WhenTold } else { TlsStart::AtOnce };
+        (self.accept(now, remote, start == TlsStart::WhenTold), start)
+    }
+
+    fn accept(&mut self, now: Instant, remote: SocketAddr, tls_when_told: bool) -> ConnId {
         let conn = self.out.issue();
         self.watch.accepted(now, conn);
         // So many that there is no room even to say so.
@@ -108,13 +134,20 @@ impl Lobby {
             self.out.close(conn);
             return conn;
         }
-        let crowded = self.per_addr.count(remote) >= self.config.max_conns_per_addr;
-        let reader = HeadReader::new(Asked::SHORTEST);
-        let first_read = reader.next_read();
-        let stage = Current::new(Stage::Asking(reader));
-        self.guests.insert(conn, Guest { remote, stage, reading: false, deadline: None, told: 0 });
-        self.per_addr.add(remote);
-        if crowded {
+        let is_trusted = self.config.trusts(remote.ip());
+        let (stage, first_read) = if is_trusted {
+            let introduction = Introduction::new(tls_when_told);
+            let first_read = introduction.reader.next_read();
+            (Stage::Introducing(introduction), first_read)
+        } else {
+            let reader = HeadReader::new(Asked::SHORTEST);
+            let first_read = reader.next_read();
+            (Stage::Asking(reader), first_read)
+        };
+        let stage = Current::new(stage);
+        let guest = Guest { remote, household: None, stage, reading: false, deadline: None, told: 0 };
+        self.guests.insert(conn, guest);
+        if !is_trusted && !self.count(conn, remote.ip()) {
             self.reject(now, conn, Reject::FullForAddr);
         } else {
             self.set_deadline(conn, Some(after(now, self.config.head_timeout)));
@@ -147,17 +180,16 @@ impl Lobby {
                     self.reject(now, conn, Reject::Malformed("the head is not complete".into()));
                 }
             }
-            (Stage::Asking(reader), Input::Read(_, data)) => match reader.push(data) {
-                Ok(true) => self.asked(now, conn),
-                Ok(false) => {
-                    let next = reader.next_read();
-                    self.read(conn, next);
+            (Stage::Asking(_), Input::Read(_, data)) => self.heard(now, conn, data),
+            (Stage::Introducing(introduction), Input::Read(_, [])) => {
+                if introduction.reader.is_empty() {
+                    self.gone(conn);
+                } else {
+                    self.unintroduced(now, conn, Reject::BadProxyHeader("it is not complete".into()));
                 }
-                Err(HeadError::TooLarge) => self.reject(now, conn, Reject::HeadTooLarge),
-                Err(HeadError::MixedLineEndings) => {
-                    self.reject(now, conn, Reject::Malformed("lines end in CRLF and in LF".into()));
-                }
-            },
+            }
+            (Stage::Introducing(_), Input::Read(_, data)) => self.introduced(now, conn, data),
+            (Stage::Securing, Input::Connected(_)) => self.hear(now, conn, &[]),
             (Stage::Seated { .. }, Input::Read(..)) => self.reject(now, conn, Reject::NotIdle),
             (Stage::Seated { request, .. }, Input::Quiet(_)) => {
                 let token = request.token.clone();
@@ -168,7 +200,11 @@ impl Lobby {
                 let next = reader.next_read();
                 self.read(conn, next);
             }
-            (Stage::Asking(_), Input::Connected(_) | Input::Wrote(_) | Input::Quiet(_))
+            (
+                Stage::Introducing(_) | Stage::Asking(_),
+                Input::Connected(_) | Input::Wrote(_) | Input::Quiet(_),
+            )
+            | (Stage::Securing, Input::Read(..) | Input::Wrote(_) | Input::Quiet(_))
             | (Stage::Seated { .. }, Input::Connected(_) | Input::Wrote(_)) => {}
         }
     }
@@ -181,6 +217,9 @@ impl Lobby {
             match self.guests.get(&conn).map(|guest| &*guest.stage) {
                 Some(Stage::Asking(reader)) if reader.is_empty() => self.gone(conn),
                 Some(Stage::Asking(_)) => self.reject(now, conn, Reject::HeadTimeout),
+                Some(Stage::Introducing(introduction)) if introduction.reader.is_empty() => self.gone(conn),
+                Some(Stage::Introducing(_)) => self.unintroduced(now, conn, Reject::HeadTimeout),
+                Some(Stage::Securing) => self.gone(conn),
                 Some(Stage::Seated { .. }) => self.reject(now, conn, Reject::NoPeer),
                 Some(Stage::Leaving(_)) | None => self.dismiss(conn),
             }
@@ -219,6 +258,32 @@ impl Lobby {
         self.tables.len()
     }
 
+    /// Some of a head has come, or nothing of it yet.
+    fn heard(&mut self, now: Instant, conn: ConnId, data: &[u8]) {
+        let Some(guest) = self.guests.get_mut(&conn) else {
+            return;
+        };
+        let Stage::Asking(reader) = &mut *guest.stage else {
+            return;
+        };
+        let pushed = reader.push(data);
+        if looks_like_proxy_header(reader.all()) {
+            self.advisor.doubt(guest.remote.ip(), Doubt::Stranger);
+            return self.reject(now, conn, Reject::UntrustedProxy);
+        }
+        match pushed {
+            Ok(true) => self.asked(now, conn),
+            Ok(false) => {
+                let next = reader.next_read();
+                self.read(conn, next);
+            }
+            Err(HeadError::TooLarge) => self.reject(now, conn, Reject::HeadTooLarge),
+            Err(HeadError::MixedLineEndings) => {
+                self.reject(now, conn, Reject::Malformed("lines end in CRLF and in LF".into()));
+            }
+        }
+    }
+
     /// A head is complete.
     fn asked(&mut self, now: Instant, conn: ConnId) {
         let Some(guest) = self.guests.get(&conn) else {
@@ -235,9 +300,9 @@ impl Lobby {
             Ok(Asked::Addr(observe)) => return self.observe(now, conn, &observe),
             Err(reject) => return self.reject(now, conn, reject),
         };
-        let observed = match self.config.observed.of(guest.remote, &request.headers) {
+        let observed = match self.sight(conn, &request.headers) {
             Ok(observed) => observed,
-            Err(header) => return self.reject(now, conn, Reject::NoObservedAddr(header)),
+            Err(reject) => return self.reject(now, conn, reject),
         };
         if !self.config.keep_headers {
             request.headers = HeaderMap::new();
@@ -249,6 +314,31 @@ impl Lobby {
         }
         self.set_deadline(conn, self.config.lobby_timeout.map(|timeout| after(now, timeout)));
         self.seat(now, conn, role, token);
+    }
+
+    /// The address by which a client is seen, which from now on is the one that counts.
+    fn sight(&mut self, conn: ConnId, headers: &HeaderMap) -> Result<SocketAddr, Reject> {
+        let remote = self.guests.get(&conn).map(|guest| guest.remote).ok_or(Reject::Closed)?;
+        let sighting = self.config.sight(remote, headers)?;
+        self.advisor.look_at(remote.ip(), &sighting);
+        match sighting.client {
+            Some(client) if !self.count(conn, client) => Err(Reject::FullForAddr),
+            Some(_) | None => Ok(sighting.observed),
+        }
+    }
+
+    /// Counts a connection as one of this address, and of no other. False if there are as many as there may be already.
+    fn count(&mut self, conn: ConnId, ip: IpAddr) -> bool {
+        let household = Household::of(ip);
+        let Some(guest) = self.guests.get_mut(&conn) else {
+            return true;
+        };
+        if let Some(before) = guest.household.replace(household) {
+            self.per_addr.remove(before);
+        }
+        let has_room = self.per_addr.count(household) < self.config.max_conns_per_addr;
+        self.per_addr.add(household);
+        has_room
     }
 
     fn reject(&mut self, now: Instant, conn: ConnId, reject: Reject) {
@@ -294,7 +384,9 @@ impl Lobby {
     fn forget(&mut self, conn: ConnId) -> Option<Guest> {
         self.set_deadline(conn, None);
         let guest = self.guests.remove(&conn)?;
-        self.per_addr.remove(guest.remote);
+        if let Some(household) = guest.household {
+            self.per_addr.remove(household);
+        }
         Some(guest)
     }
 

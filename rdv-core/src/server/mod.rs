@@ -5,11 +5,13 @@ mod farewell;
 mod guest;
 mod households;
 mod lobby;
+mod observed;
 mod relay;
 mod report;
 
-pub use config::{LobbyConfig, Observed};
-pub use lobby::{Lobby, LobbyEvent, Matched, Reason};
+pub use config::LobbyConfig;
+pub use lobby::{Lobby, LobbyEvent, Matched, Reason, TlsStart};
+pub use observed::Observed;
 pub use relay::{Early, Relay, RelayEvent, Splice};
 pub use report::{DataEnd, RelayEnd, RelayReport, Traffic};
 

@@ -7,6 +7,7 @@ mod limits;
 mod lobby;
 mod model;
 mod observe;
+mod proxies;
 mod relay;
 mod splice;
 mod states;

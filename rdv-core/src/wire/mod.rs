@@ -4,11 +4,13 @@
 //! behind what was read.
 
 mod answer;
+mod forwarded;
 mod head;
 mod headers;
 mod line;
 mod observe;
 mod proxy;
+mod proxy_header;
 mod reject;
 mod request;
 mod stack;
@@ -17,6 +19,7 @@ mod url;
 
 pub(crate) use answer::{Answer, Switched, switching_protocols};
 pub use answer::{BadAnswer, Refusal};
+pub(crate) use forwarded::{Client, X_FORWARDED_FOR, client_by, client_of, trace_of_proxy};
 pub(crate) use head::{HeadError, HeadReader};
 pub use headers::{HeaderError, Headers};
 pub(crate) use line::{
@@ -25,6 +28,7 @@ pub(crate) use line::{
 pub(crate) use observe::{AttemptId, Observe, Opinion};
 pub(crate) use proxy::Kind as ProxyKind;
 pub use proxy::{Proxy, ProxyError};
+pub(crate) use proxy_header::{Beginning, ProxyHeaderReader, looks_like_proxy_header};
 pub use reject::Reject;
 pub(crate) use request::Asked;
 pub use request::{Request, Role};
