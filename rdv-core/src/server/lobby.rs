@@ -23,7 +23,7 @@ use crate::Watch;
 use crate::io::{ConnId, Input, Outbox, Output, after};
 use crate::states::Current;
 use crate::token::Token;
-use crate::wire::{Asked, HeadError, HeadReader, Reject, looks_like_proxy_header};
+use crate::wire::{Asked, HeadError, HeadReader, Reject, is_proxy_header};
 pub(super) use introduce::Introduction;
 use tables::Table;
 
@@ -260,18 +260,10 @@ impl Lobby {
 
     /// Some of a head has come, or nothing of it yet.
     fn heard(&mut self, now: Instant, conn: ConnId, data: &[u8]) {
-        let Some(guest) = self.guests.get_mut(&conn) else {
+        let Some(Stage::Asking(reader)) = self.guests.get_mut(&conn).map(|guest| &mut *guest.stage) else {
             return;
         };
-        let Stage::Asking(reader) = &mut *guest.stage else {
-            return;
-        };
-        let pushed = reader.push(data);
-        if looks_like_proxy_header(reader.all()) {
-            self.advisor.doubt(guest.remote.ip(), Doubt::Stranger);
-            return self.reject(now, conn, Reject::UntrustedProxy);
-        }
-        match pushed {
+        match reader.push(data) {
             Ok(true) => self.asked(now, conn),
             Ok(false) => {
                 let next = reader.next_read();
@@ -298,7 +290,12 @@ impl Lobby {
         let mut request = match Asked::parse(reader.head()) {
             Ok(Asked::Peer(request)) => request,
             Ok(Asked::Addr(observe)) => return self.observe(now, conn, &observe),
-            Err(reject) => return self.reject(now, conn, reject),
+            Err(reject) => {
+                if is_proxy_header(reader.all()) {
+                    self.advisor.doubt(guest.remote.ip(), Doubt::Stranger);
+                }
+                return self.reject(now, conn, reject);
+            }
         };
         let observed = match self.sight(conn, &request.headers) {
             Ok(observed) => observed,

@@ -28,7 +28,7 @@ pub(crate) use line::{
 pub(crate) use observe::{AttemptId, Observe, Opinion};
 pub(crate) use proxy::Kind as ProxyKind;
 pub use proxy::{Proxy, ProxyError};
-pub(crate) use proxy_header::{Beginning, ProxyHeaderReader, looks_like_proxy_header};
+pub(crate) use proxy_header::{Beginning, ProxyHeaderReader, is_proxy_header};
 pub use reject::Reject;
 pub(crate) use request::Asked;
 pub use request::{Request, Role};

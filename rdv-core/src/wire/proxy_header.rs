@@ -79,9 +79,14 @@ impl ProxyHeaderReader {
     }
 }
 
-/// Whether bytes that were read begin with the words of a PROXY header. For those from whom none is expected.
-pub(crate) fn looks_like_proxy_header(bytes: &[u8]) -> bool {
+/// Whether bytes begin as PROXY headers do.
+pub(crate) fn is_proxy_header(bytes: &[u8]) -> bool {
     bytes.starts_with(V1) || bytes.starts_with(V2)
+}
+
+/// Whether a request's head is the beginning of a PROXY header: of version 2 there is nothing in it but its end.
+pub(super) fn may_be_proxy_header(head: &[u8]) -> bool {
+    head.starts_with(V1) || head == &V2[..4]
 }
 
 /// Whether `bytes` begin with `words`, as far as there are any.

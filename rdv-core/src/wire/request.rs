@@ -5,6 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 use http::header::{CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, UPGRADE};
 
+use super::proxy_header::may_be_proxy_header;
 use super::{
     AttemptId, HEADERS_MAX, Headers, Observe, PROTOCOL, Reject, SELF_ADDRS, ServerUrl, lists, printable,
     push_headers,
@@ -120,6 +121,9 @@ impl Asked {
 
     /// Reads a whole head; the error is what the client is to be answered.
     pub(crate) fn parse(head: &[u8]) -> Result<Asked, Reject> {
+        if may_be_proxy_header(head) {
+            return Err(Reject::UntrustedProxy);
+        }
         let mut fields = [httparse::EMPTY_HEADER; HEADERS_MAX];
         let mut parsed = httparse::Request::new(&mut fields);
         match parsed.parse(head) {

@@ -9,3 +9,4 @@ mod opinion;
 mod proxy;
 mod server;
 mod streams;
+mod trusted;
