@@ -66,7 +66,9 @@ fn in_lobby(mut stream: Stream<'_>, all: &[u8]) -> Verdict {
                 return Verdict::Refused(reject.to_string());
             }
             Output::Event(LobbyEvent::Left { reason: Reason::Gone, .. }) => return Verdict::Gone,
-            output => panic!("no answer is due, but {output:?}"),
+            output @ (Output::Intent(_) | Output::Event(_) | Output::Wait(_)) => {
+                panic!("no answer is due, but {output:?}")
+            }
         }
     }
 }
