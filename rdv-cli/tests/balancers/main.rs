@@ -9,7 +9,7 @@ mod fake;
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -46,6 +46,11 @@ mod haproxy {
     #[test]
     fn refusals_come_through() {
         super::refusals_come_through(Kind::HaProxy);
+    }
+
+    #[test]
+    fn no_server_is_left() {
+        super::no_server_is_left(Kind::HaProxy, "");
     }
 
     /// The first FIN is passed on, and the other direction goes on to its own end.
@@ -89,6 +94,11 @@ mod nginx {
     #[test]
     fn refusals_come_through() {
         super::refusals_come_through(Kind::Nginx);
+    }
+
+    #[test]
+    fn no_server_is_left() {
+        super::no_server_is_left(Kind::Nginx, "HTTP/1.1 502 ");
     }
 
     /// All that came before the first FIN arrives; then both directions are closed, whatever was on its way back.
@@ -272,6 +282,16 @@ fn refusals_come_through(kind: Kind) {
     assert!(head.starts_with("http/1.1 400 ") && head.contains("rdv-error: bad-method\r\n"), "{head}");
     // The server is not taken for a dead one because of that.
     site.pair("other");
+}
+
+fn no_server_is_left(kind: Kind, answer: &str) {
+    // Ports of another address: on this one, nobody is likely to listen.
+    let others: Vec<_> = (0..3).map(|_| TcpListener::bind("127.0.0.2:0").unwrap()).collect();
+    let nobody: Vec<_> =
+        others.iter().map(|it| SocketAddr::from(([127, 0, 0, 1], it.local_addr().unwrap().port()))).collect();
+    let Some(balancer) = Balancer::start(kind, &nobody) else { return };
+    let head = Client::ask(balancer.addr, "DIAL", "tok").head();
+    assert!(head.starts_with(answer) && head.is_empty() == answer.is_empty(), "{head:?}");
 }
 
 fn serve() -> (Rdv, SocketAddr) {
