@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Instant;
 
 use mio::{Events, Poll};
-use rdv_core::{ConnId, Output, Relay, RelayEvent, RelayReport};
+use rdv_core::{ConnId, Output, Relay, RelayEvent};
 use rdv_socket::relay::{BUFFER_LEN, Pool};
 
 use super::copy::{Copy, Pumped};
@@ -107,7 +107,13 @@ impl Shift {
     fn stop(mut self) {
         let ids: Vec<PairId> = self.pairs.keys().copied().collect();
         for id in ids {
-            self.act(id, |relay| relay.close(Instant::now()));
+            let traffic = self.pairs.get(&id).and_then(|pair| Some(pair.copy.as_ref()?.traffic()));
+            self.act(id, |relay| {
+                if let Some(traffic) = traffic {
+                    relay.handle_traffic(Instant::now(), traffic);
+                }
+                relay.close(Instant::now());
+            });
         }
     }
 
@@ -161,7 +167,7 @@ impl Shift {
                     spliced = true;
                 }
                 Output::Event(RelayEvent::Finished(report)) => {
-                    log_end(&report);
+                    report.log();
                     return self.forget(id);
                 }
                 Output::Event(_) => {}
@@ -211,10 +217,4 @@ impl Shift {
             }
         }
     }
-}
-
-fn log_end(report: &RelayReport) {
-    log::info!(target: "server", "{report}");
-    let RelayReport { token, dialer, accepter, end, .. } = report;
-    log::debug!("pair token={token} dialer={dialer} accepter={accepter} end={end:?}");
 }

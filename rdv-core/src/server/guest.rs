@@ -34,6 +34,8 @@ pub(super) enum Stage {
         observed: SocketAddr,
         /// On its other family, if it has had that looked at.
         also_observed: Option<SocketAddr>,
+        /// When it took its seat.
+        since: Instant,
     },
     Leaving(Farewell),
 }

@@ -1,29 +1,34 @@
 //! The lobby (rdv/1 sections 1 and 2): where clients wait, and are paired by their token.
 
+mod doors;
 mod introduce;
 mod observe;
 mod tables;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 use http::HeaderMap;
 use log::debug;
 
-use super::LobbyConfig;
 use super::farewell::Farewell;
 use super::guest::{Guest, Stage};
-use super::households::{Household, Households};
+use super::households::{Buckets, Household, Households};
+use super::metrics::{Census, HeadFault, Metrics};
 use super::observed::{Advisor, Doubt};
 use super::relay::Relay;
+use super::{Caller, LobbyConfig};
 use crate::Watch;
 use crate::io::{ConnId, Input, Outbox, Output, after};
 use crate::states::Current;
 use crate::token::Token;
-use crate::wire::{Asked, HeadError, HeadReader, Reject, is_proxy_header};
+use crate::wire::{Asked, HeadError, HeadReader, Reject, Request, Visit, is_proxy_header};
+use doors::Door;
 pub(super) use introduce::Introduction;
 use tables::Table;
 
@@ -41,8 +46,12 @@ pub struct Lobby {
     confirmed: VecDeque<(Instant, Token)>,
     deadlines: BTreeSet<(Instant, ConnId)>,
     per_addr: Households,
+    buckets: Buckets,
     advisor: Advisor,
+    /// Each relay holds a clone of it, until it is history.
+    living_pairs: Arc<()>,
     closed: bool,
+    census: Census,
     watch: Watch,
 }
 
@@ -94,12 +103,20 @@ pub enum Reason {
     /// It asked for its address alone, and was told. (That is a client's second connection, beside the one on which
     /// it waits.)
     Observed,
+    /// It was a browser, and was shown [the page](LobbyConfig::page).
+    Visited,
 }
 
 impl Lobby {
-    /// An empty lobby.
+    /// An empty lobby, with metrics of its own.
     pub fn new(config: LobbyConfig) -> Self {
+        Self::with_metrics(config, Arc::default())
+    }
+
+    /// An empty lobby that counts in `metrics`, which others may count in too.
+    pub fn with_metrics(config: LobbyConfig, metrics: Arc<Metrics>) -> Self {
         Self {
+            census: Census::new(metrics, config.max_waiting),
             config,
             out: Outbox::new(),
             guests: BTreeMap::new(),
@@ -107,7 +124,9 @@ impl Lobby {
             confirmed: VecDeque::new(),
             deadlines: BTreeSet::new(),
             per_addr: Households::default(),
+            buckets: Buckets::default(),
             advisor: Advisor::default(),
+            living_pairs: Arc::default(),
             closed: false,
             watch: Watch::later(),
         }
@@ -129,26 +148,38 @@ impl Lobby {
     fn accept(&mut self, now: Instant, remote: SocketAddr, tls_when_told: bool) -> ConnId {
         let conn = self.out.issue();
         self.watch.accepted(now, conn);
-        // So many that there is no room even to say so.
-        if self.guests.len() >= self.config.max_waiting.saturating_mul(2) {
+        self.census.metrics().connected();
+        // A trusted proxy speaks for others, who are counted as soon as they are known.
+        let household = (!self.config.trusts(remote.ip())).then(|| Household::of(remote.ip()));
+        let door = match household {
+            Some(household) => self.knock(now, household),
+            None => self.room(),
+        };
+        if let Door::Shut(reject) = door {
+            debug!("turned away {remote}: {reject}");
+            self.census.metrics().refused(&reject);
+            self.census.metrics().failed(HeadFault::NoRoom);
             self.out.close(conn);
+            self.out.event(LobbyEvent::Left { remote, reason: Reason::Rejected(reject) });
             return conn;
         }
-        let is_trusted = self.config.trusts(remote.ip());
-        let (stage, first_read) = if is_trusted {
+        let (stage, first_read) = if household.is_none() {
             let introduction = Introduction::new(tls_when_told);
             let first_read = introduction.reader.next_read();
             (Stage::Introducing(introduction), first_read)
         } else {
-            let reader = HeadReader::new(Asked::SHORTEST);
+            let reader = self.head_reader();
             let first_read = reader.next_read();
             (Stage::Asking(reader), first_read)
         };
         let stage = Current::new(stage);
-        let guest = Guest { remote, household: None, stage, reading: false, deadline: None, told: 0 };
+        let guest = Guest { remote, household, stage, reading: false, deadline: None, told: 0 };
         self.guests.insert(conn, guest);
-        if !is_trusted && !self.count(conn, remote.ip()) {
-            self.reject(now, conn, Reject::FullForAddr);
+        if let Some(household) = household {
+            self.per_addr.add(household);
+        }
+        if let Door::Refused(reject) = door {
+            self.reject(now, conn, reject);
         } else {
             self.set_deadline(conn, Some(after(now, self.config.head_timeout)));
             self.read(conn, first_read);
@@ -172,23 +203,39 @@ impl Lobby {
                     self.dismiss(conn);
                 }
             }
-            (_, Input::Failed(..)) => self.gone(conn),
+            // Plain TCP has no data that is invalid.
+            (Stage::Asking(_), Input::Failed(_, ErrorKind::InvalidData)) => self.gone(conn, HeadFault::Tls),
+            (Stage::Asking(reader), Input::Failed(..)) => {
+                let fault = if reader.is_empty() { HeadFault::Silent } else { HeadFault::CutOff };
+                self.gone(conn, fault);
+            }
+            (Stage::Seated { .. }, Input::Failed(..)) => {
+                self.census.metrics().waiter_gone();
+                self.leave(conn, Reason::Gone);
+            }
             (Stage::Asking(reader), Input::Read(_, [])) => {
                 if reader.is_empty() {
-                    self.gone(conn);
+                    self.gone(conn, HeadFault::Silent);
                 } else {
+                    self.census.metrics().failed(HeadFault::CutOff);
                     self.reject(now, conn, Reject::Malformed("the head is not complete".into()));
                 }
             }
             (Stage::Asking(_), Input::Read(_, data)) => self.heard(now, conn, data),
+            (Stage::Introducing(introduction), Input::Failed(..)) => {
+                let is_silent = introduction.reader.is_empty();
+                self.gone(conn, if is_silent { HeadFault::Silent } else { HeadFault::CutOff });
+            }
             (Stage::Introducing(introduction), Input::Read(_, [])) => {
                 if introduction.reader.is_empty() {
-                    self.gone(conn);
+                    self.gone(conn, HeadFault::Silent);
                 } else {
+                    self.census.metrics().failed(HeadFault::CutOff);
                     self.unintroduced(now, conn, Reject::BadProxyHeader("it is not complete".into()));
                 }
             }
             (Stage::Introducing(_), Input::Read(_, data)) => self.introduced(now, conn, data),
+            (Stage::Securing, Input::Failed(..)) => self.gone(conn, HeadFault::Tls),
             (Stage::Securing, Input::Connected(_)) => self.hear(now, conn, &[]),
             (Stage::Seated { .. }, Input::Read(..)) => self.reject(now, conn, Reject::NotIdle),
             (Stage::Seated { request, .. }, Input::Quiet(_)) => {
@@ -212,14 +259,23 @@ impl Lobby {
     /// Takes note of the time. Harmless when nothing is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.watch.timeout(now);
+        self.buckets.forget_full(now);
         while let Some((at, conn)) = self.deadlines.first().copied().filter(|(at, _)| *at <= now) {
             self.deadlines.remove(&(at, conn));
             match self.guests.get(&conn).map(|guest| &*guest.stage) {
-                Some(Stage::Asking(reader)) if reader.is_empty() => self.gone(conn),
-                Some(Stage::Asking(_)) => self.reject(now, conn, Reject::HeadTimeout),
-                Some(Stage::Introducing(introduction)) if introduction.reader.is_empty() => self.gone(conn),
-                Some(Stage::Introducing(_)) => self.unintroduced(now, conn, Reject::HeadTimeout),
-                Some(Stage::Securing) => self.gone(conn),
+                Some(Stage::Asking(reader)) if reader.is_empty() => self.gone(conn, HeadFault::Silent),
+                Some(Stage::Asking(_)) => {
+                    self.census.metrics().failed(HeadFault::Late);
+                    self.reject(now, conn, Reject::HeadTimeout);
+                }
+                Some(Stage::Introducing(introduction)) if introduction.reader.is_empty() => {
+                    self.gone(conn, HeadFault::Silent);
+                }
+                Some(Stage::Introducing(_)) => {
+                    self.census.metrics().failed(HeadFault::Late);
+                    self.unintroduced(now, conn, Reject::HeadTimeout);
+                }
+                Some(Stage::Securing) => self.gone(conn, HeadFault::Silent),
                 Some(Stage::Seated { .. }) => self.reject(now, conn, Reject::NoPeer),
                 Some(Stage::Leaving(_)) | None => self.dismiss(conn),
             }
@@ -231,14 +287,20 @@ impl Lobby {
         self.pair_confirmed();
         let Self { out, deadlines, .. } = self;
         let output = out.poll(|| deadlines.first().map(|(at, _)| *at));
+        if let Output::Wait(_) = output {
+            self.census.take(self.guests.len(), self.tables.len());
+            self.census.metrics().turned();
+        }
         self.watch.output(&output);
         output
     }
 
-    /// Shuts down: all that wait are told so, and all that come are.
+    /// Shuts down: all that wait are told so, and all that come are, with a word on when to try again. Relays go on: when
+    /// they have to end, and when the driver stops, is decided there.
     pub fn close(&mut self, now: Instant) {
         self.watch.called(now);
         self.closed = true;
+        self.census.metrics().drains();
         let seated =
             |(conn, guest): (&ConnId, &Guest)| matches!(*guest.stage, Stage::Seated { .. }).then_some(*conn);
         // No table may seat a client again while they all leave.
@@ -251,6 +313,11 @@ impl Lobby {
     /// Whether no connection is left.
     pub fn is_empty(&self) -> bool {
         self.guests.is_empty()
+    }
+
+    /// What it has counted.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        self.census.metrics()
     }
 
     /// How many clients wait for their peer.
@@ -269,7 +336,10 @@ impl Lobby {
                 let next = reader.next_read();
                 self.read(conn, next);
             }
-            Err(HeadError::TooLarge) => self.reject(now, conn, Reject::HeadTooLarge),
+            Err(HeadError::TooLarge) => {
+                let max = self.config.head_max();
+                self.reject(now, conn, Reject::HeadTooLarge(max));
+            }
             Err(HeadError::MixedLineEndings) => {
                 self.reject(now, conn, Reject::Malformed("lines end in CRLF and in LF".into()));
             }
@@ -290,6 +360,8 @@ impl Lobby {
         let mut request = match Asked::parse(reader.head()) {
             Ok(Asked::Peer(request)) => request,
             Ok(Asked::Addr(observe)) => return self.observe(now, conn, &observe),
+            Ok(Asked::Page(visit)) if self.config.page => return self.show(now, conn, &visit),
+            Ok(Asked::Page(_)) => return self.reject(now, conn, Reject::NotAnUpgrade),
             Err(reject) => {
                 if is_proxy_header(reader.all()) {
                     self.advisor.doubt(guest.remote.ip(), Doubt::Stranger);
@@ -297,45 +369,60 @@ impl Lobby {
                 return self.reject(now, conn, reject);
             }
         };
-        let observed = match self.sight(conn, &request.headers) {
+        let observed = match self.sight(now, conn, &request.headers) {
             Ok(observed) => observed,
             Err(reject) => return self.reject(now, conn, reject),
         };
+        let Request { token, headers, .. } = &request;
+        let caller = Caller { role: Some(request.role), token, headers, observed };
+        if let Err(reject) = self.config.admission.admit(&caller) {
+            return self.reject(now, conn, reject);
+        }
         if !self.config.keep_headers {
             request.headers = HeaderMap::new();
         }
         let (role, token) = (request.role, request.token.clone());
         debug!("joined: {role} {token} from {observed}");
         if let Some(guest) = self.guests.get_mut(&conn) {
-            guest.stage.enter(Stage::Seated { request, observed, also_observed: None });
+            guest.stage.enter(Stage::Seated { request, observed, also_observed: None, since: now });
         }
         self.set_deadline(conn, self.config.lobby_timeout.map(|timeout| after(now, timeout)));
         self.seat(now, conn, role, token);
     }
 
+    /// For a person with a browser.
+    fn show(&mut self, now: Instant, conn: ConnId, visit: &Visit) {
+        self.census.metrics().showed_page();
+        self.see_off(now, conn, visit.answer(), Reason::Visited);
+    }
+
     /// The address by which a client is seen, which from now on is the one that counts.
-    fn sight(&mut self, conn: ConnId, headers: &HeaderMap) -> Result<SocketAddr, Reject> {
+    fn sight(&mut self, now: Instant, conn: ConnId, headers: &HeaderMap) -> Result<SocketAddr, Reject> {
         let remote = self.guests.get(&conn).map(|guest| guest.remote).ok_or(Reject::Closed)?;
         let sighting = self.config.sight(remote, headers)?;
         self.advisor.look_at(remote.ip(), &sighting);
-        match sighting.client {
-            Some(client) if !self.count(conn, client) => Err(Reject::FullForAddr),
-            Some(_) | None => Ok(sighting.observed),
+        if let Some(client) = sighting.client {
+            self.count(now, conn, client)?;
         }
+        Ok(sighting.observed)
     }
 
-    /// Counts a connection as one of this address, and of no other. False if there are as many as there may be already.
-    fn count(&mut self, conn: ConnId, ip: IpAddr) -> bool {
+    /// Counts a connection as one of this address, and of no other.
+    fn count(&mut self, now: Instant, conn: ConnId, ip: IpAddr) -> Result<(), Reject> {
         let household = Household::of(ip);
-        let Some(guest) = self.guests.get_mut(&conn) else {
-            return true;
-        };
-        if let Some(before) = guest.household.replace(household) {
-            self.per_addr.remove(before);
+        let before = self.guests.get_mut(&conn).and_then(|guest| guest.household.replace(household));
+        if before == Some(household) {
+            return Ok(());
         }
-        let has_room = self.per_addr.count(household) < self.config.max_conns_per_addr;
+        if let Some(before) = before {
+            self.per_addr.remove(before, false);
+        }
+        let door = self.allowance(now, household);
         self.per_addr.add(household);
-        has_room
+        match door {
+            Door::Open => Ok(()),
+            Door::Refused(reject) | Door::Shut(reject) => Err(reject),
+        }
     }
 
     fn reject(&mut self, now: Instant, conn: ConnId, reject: Reject) {
@@ -344,6 +431,7 @@ impl Lobby {
             return;
         };
         debug!("rejected {}: {reject}", guest.remote);
+        self.census.metrics().refused(&reject);
         self.see_off(now, conn, reject.encode(), Reason::Rejected(reject));
     }
 
@@ -356,16 +444,25 @@ impl Lobby {
         let deadline = farewell.deadline;
         guest.stage.enter(Stage::Leaving(farewell));
         let remote = guest.remote;
+        if let Some(household) = guest.household {
+            self.per_addr.leaves(household);
+        }
         self.set_deadline(conn, Some(deadline));
         self.out.event(LobbyEvent::Left { remote, reason });
     }
 
-    /// The client went away by itself.
-    fn gone(&mut self, conn: ConnId) {
+    /// The client that asked went away by itself.
+    fn gone(&mut self, conn: ConnId, fault: HeadFault) {
+        if self.guests.get(&conn).is_some_and(|guest| guest.told > 0) {
+            return self.leave(conn, Reason::Observed);
+        }
+        self.census.metrics().failed(fault);
+        self.leave(conn, Reason::Gone);
+    }
+
+    fn leave(&mut self, conn: ConnId, reason: Reason) {
         self.rise(conn);
         if let Some(guest) = self.guests.get(&conn) {
-            let has_come_for_it = guest.told > 0 && matches!(*guest.stage, Stage::Asking(_));
-            let reason = if has_come_for_it { Reason::Observed } else { Reason::Gone };
             self.out.event(LobbyEvent::Left { remote: guest.remote, reason });
         }
         self.dismiss(conn);
@@ -382,9 +479,13 @@ impl Lobby {
         self.set_deadline(conn, None);
         let guest = self.guests.remove(&conn)?;
         if let Some(household) = guest.household {
-            self.per_addr.remove(household);
+            self.per_addr.remove(household, matches!(*guest.stage, Stage::Leaving(_)));
         }
         Some(guest)
+    }
+
+    fn head_reader(&self) -> HeadReader {
+        HeadReader::new(Asked::SHORTEST).of_at_most(self.config.head_max())
     }
 
     fn read(&mut self, conn: ConnId, max: NonZeroUsize) {

@@ -1,15 +1,18 @@
 //! One pair (rdv/1 sections 2, 4 and 5): both are answered, the dialer decides, and the bytes may flow.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 use super::farewell::Farewell;
+use super::look::Look;
+use super::metrics::PairCount;
 use super::{DataEnd, RelayEnd, RelayReport, Traffic};
 use crate::Watch;
 use crate::addr::PeerAddrs;
-use crate::io::{ConnId, Input, Outbox, Output, after};
+use crate::io::{ConnId, Input, Outbox, Output, after, earlier};
 use crate::states::{Current, NOWHERE, Named};
 use crate::wire::{Command, LineReader, Reject, Request, Role, switching_protocols};
 
@@ -30,6 +33,11 @@ pub struct Relay {
     idle_timeout: Option<Duration>,
     idle_at: Option<Instant>,
     traffic: Traffic,
+    /// When the byte counters are to be looked at again, and what they were by then.
+    look: Option<Look>,
+    count: PairCount,
+    /// By which the lobby counts the pairs that are not history yet.
+    living: Option<Arc<()>>,
     watch: Watch,
 }
 
@@ -101,7 +109,13 @@ pub struct Early {
 }
 
 impl Relay {
-    pub(super) fn new(now: Instant, dialer: Side, accepter: Side, idle_timeout: Option<Duration>) -> Self {
+    pub(super) fn new(
+        now: Instant,
+        dialer: Side,
+        accepter: Side,
+        idle_timeout: Option<Duration>,
+        count: PairCount,
+    ) -> Self {
         let mut out = Outbox::new();
         let mut watch = Watch::new(now);
         for side in [&dialer, &accepter] {
@@ -130,8 +144,16 @@ impl Relay {
             idle_timeout,
             idle_at: idle_timeout.map(|timeout| after(now, timeout)),
             traffic: Traffic::default(),
+            look: None,
+            count,
+            living: None,
             watch,
         }
+    }
+
+    pub(super) fn counted(mut self, living: &Arc<()>) -> Self {
+        self.living = Some(living.clone());
+        self
     }
 
     /// What a client asked: its token, its addresses and, if the lobby is told to keep them, its headers.
@@ -152,6 +174,7 @@ impl Relay {
             self.out = Outbox::new();
             let Self { dialer, accepter, out, .. } = self;
             let farewells = [dialer, accepter].map(|side| {
+                self.count.refused(reject);
                 let farewell = Farewell::say(now, side.conn, side.reading, reject.encode(), out);
                 self.idle_at = Some(farewell.deadline);
                 Some(farewell)
@@ -186,6 +209,7 @@ impl Relay {
                 Ok(Some(line)) => match Command::parse(line) {
                     Command::Continue => {
                         self.be_active(now);
+                        self.count.relays();
                         self.state.enter(State::Continuing);
                         self.tell_accepter();
                     }
@@ -203,10 +227,10 @@ impl Relay {
                     self.state.enter(State::Stopping);
                     self.out.stop_read(self.accepter.conn);
                 } else {
-                    self.splice();
+                    self.splice(now);
                 }
             }
-            (State::Stopping, Role::Accept, Input::Quiet(_)) => self.splice(),
+            (State::Stopping, Role::Accept, Input::Quiet(_)) => self.splice(now),
             (_, _, Input::Wrote(_)) => {
                 self.side_mut(role).answered = true;
                 self.tell_accepter();
@@ -215,7 +239,7 @@ impl Relay {
                 self.accepter.reading = false;
                 self.early = Early { data: Bytes::copy_from_slice(data), eof: data.is_empty() };
                 if let State::Stopping = *self.state {
-                    self.splice();
+                    self.splice(now);
                 }
             }
             (State::Commanded(_) | State::Continuing | State::Telling | State::Stopping, _, _) => {}
@@ -227,8 +251,9 @@ impl Relay {
     pub fn handle_traffic(&mut self, now: Instant, traffic: Traffic) {
         self.watch.called(now);
         if matches!(*self.state, State::Spliced) && self.traffic != traffic {
-            self.traffic = traffic;
+            self.count.passed_on(std::mem::replace(&mut self.traffic, traffic), traffic);
             self.be_active(now);
+            self.look = Some(Look::soon(now));
         }
     }
 
@@ -251,6 +276,7 @@ impl Relay {
             let rejected = matches!(*self.state, State::Rejected(_));
             self.finish(now, if rejected { RelayEnd::Rejected } else { RelayEnd::Idle });
         }
+        self.look = self.look.take().map(|look| if look.at <= now { look.later(now) } else { look });
     }
 
     /// Shuts down.
@@ -262,8 +288,8 @@ impl Relay {
     /// The next thing to do or to know.
     pub fn poll_output(&mut self) -> Output<RelayEvent> {
         self.fresh = false;
-        let Self { out, idle_at, .. } = self;
-        let output = out.poll(|| *idle_at);
+        let Self { out, idle_at, look, .. } = self;
+        let output = out.poll(|| earlier(*idle_at, look.as_ref().map(|look| look.at)));
         self.watch.output(&output);
         output
     }
@@ -276,8 +302,9 @@ impl Relay {
         }
     }
 
-    fn splice(&mut self) {
+    fn splice(&mut self, now: Instant) {
         self.state.enter(State::Spliced);
+        self.look = Some(Look::soon(now));
         let early = std::mem::take(&mut self.early);
         let (dialer, accepter) = (self.dialer.conn, self.accepter.conn);
         self.out.event(RelayEvent::Splice(Splice { dialer, accepter, early }));
@@ -297,7 +324,8 @@ impl Relay {
                 self.out.close(conn);
             }
         }
-        self.idle_at = None;
+        (self.idle_at, self.look, self.living) = (None, None, None);
+        self.count.ended(end);
         self.out.event(RelayEvent::Finished(Box::new(RelayReport {
             token: self.dialer.request.token.clone(),
             dialer: self.dialer.observed,

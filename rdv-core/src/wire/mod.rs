@@ -4,11 +4,13 @@
 //! behind what was read.
 
 mod answer;
+mod denial;
 mod forwarded;
 mod head;
 mod headers;
 mod line;
 mod observe;
+mod page;
 mod proxy;
 mod proxy_header;
 mod reject;
@@ -19,13 +21,15 @@ mod url;
 
 pub(crate) use answer::{Answer, Switched, switching_protocols};
 pub use answer::{BadAnswer, Refusal};
+pub use denial::Denial;
 pub(crate) use forwarded::{Client, X_FORWARDED_FOR, client_by, client_of, trace_of_proxy};
-pub(crate) use head::{HeadError, HeadReader};
+pub(crate) use head::{HEAD_MAX, HeadError, HeadReader};
 pub use headers::{HeaderError, Headers};
 pub(crate) use line::{
     Command, HELLO_MAX, HelloError, LineReader, check_hello, hello, other, shortest_hello,
 };
 pub(crate) use observe::{AttemptId, Observe, Opinion};
+pub(crate) use page::Visit;
 pub(crate) use proxy::Kind as ProxyKind;
 pub use proxy::{Proxy, ProxyError};
 pub(crate) use proxy_header::{Beginning, ProxyHeaderReader, is_proxy_header};

@@ -9,7 +9,7 @@ use log::debug;
 use super::super::guest::Stage;
 use super::{Lobby, LobbyEvent, Reason};
 use crate::io::ConnId;
-use crate::wire::{Asked, Beginning, HeadReader, ProxyHeaderReader, Reject};
+use crate::wire::{Beginning, ProxyHeaderReader, Reject};
 
 /// A PROXY header that may come, and whether TLS is to begin behind it.
 #[derive(Debug)]
@@ -62,6 +62,7 @@ impl Lobby {
         match self.guests.get(&conn).map(|guest| (guest.remote, &*guest.stage)) {
             Some((remote, Stage::Introducing(Introduction { tls: true, .. }))) => {
                 debug!("rejected {remote}: {reject}");
+                self.census.metrics().refused(&reject);
                 self.out.event(LobbyEvent::Left { remote, reason: Reason::Rejected(reject) });
                 self.dismiss(conn);
             }
@@ -71,13 +72,16 @@ impl Lobby {
 
     /// The request may come, of which this has come already.
     pub(super) fn hear(&mut self, now: Instant, conn: ConnId, early: &[u8]) {
+        let reader = self.head_reader();
         let Some(guest) = self.guests.get_mut(&conn) else {
             return;
         };
-        guest.stage.enter(Stage::Asking(HeadReader::new(Asked::SHORTEST)));
+        guest.stage.enter(Stage::Asking(reader));
         let remote = guest.remote;
-        if !self.config.trusts(remote.ip()) && !self.count(conn, remote.ip()) {
-            return self.reject(now, conn, Reject::FullForAddr);
+        if !self.config.trusts(remote.ip())
+            && let Err(reject) = self.count(now, conn, remote.ip())
+        {
+            return self.reject(now, conn, reject);
         }
         self.heard(now, conn, early);
     }
