@@ -120,7 +120,7 @@ impl Driver {
     pub(crate) fn perform(&mut self, intent: Intent) {
         match intent {
             Intent::Connect { conn, .. } => self.add(Err(ErrorKind::Unsupported.into()), conn),
-            Intent::Secure { conn } => self.wrap(conn, |_| Err(ErrorKind::Unsupported.into())),
+            Intent::Secure { conn, .. } => self.wrap(conn, |_| Err(ErrorKind::Unsupported.into())),
             Intent::Read { conn, max } => self.with(conn, |socket| {
                 socket.read = Some(max);
                 socket.try_read()

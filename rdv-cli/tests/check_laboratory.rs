@@ -67,7 +67,7 @@ fn a_check_finds_out_what_the_network_is() {
         home(),
         Some(80),
         &[("/ipv4/between", "proxy"), ("/direct", "unlikely"), ("/because", "not-seen")],
-        "name the header by --observed-header.",
+        "name the proxy by --trusted-proxy.",
     );
 }
 

@@ -143,7 +143,9 @@ impl Driver {
                 self.add(conn, stream, true);
             }
             // For an https server behind a proxy, and here is neither.
-            Intent::Secure { conn } => self.answers.push_back((conn, Answer::Failed(ErrorKind::Unsupported))),
+            Intent::Secure { conn, .. } => {
+                self.answers.push_back((conn, Answer::Failed(ErrorKind::Unsupported)))
+            }
             Intent::Read { conn, max } => self.with(conn, |socket| socket.read = Some(max)),
             Intent::Write { conn, data } => self.with(conn, |socket| socket.write = Some(data)),
             Intent::Check { conn } => {

@@ -290,7 +290,7 @@ impl Contract {
                 assert!(!self.ended, "{intent:?} after the end");
                 return self.issued(conn, Stage::Dialing);
             }
-            Intent::Secure { conn }
+            Intent::Secure { conn, .. }
             | Intent::Read { conn, .. }
             | Intent::Write { conn, .. }
             | Intent::Check { conn }

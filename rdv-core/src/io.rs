@@ -32,11 +32,15 @@ pub enum Intent {
         /// The server (whose connection may need TLS, the driver's part), or a proxy or the peer (never).
         to: Target,
     },
-    /// Begin TLS with the server (ALPN `http/1.1`) on a connection to [`Target::Proxy`], through which it is reached by
-    /// now. Answered by [`Input::Connected`] or [`Input::Failed`]. Nothing is under way on the connection meanwhile.
+    /// Begin TLS. As a client with the server (ALPN `http/1.1`), on a connection to [`Target::Proxy`] through which it is
+    /// reached by now; or as the server, on one that came in from a trusted proxy (and for which the lobby said
+    /// [`TlsStart::WhenTold`](crate::TlsStart)). Answered by [`Input::Connected`] or [`Input::Failed`]. Nothing is under
+    /// way on the connection meanwhile.
     Secure {
         /// The connection.
         conn: ConnId,
+        /// The first bytes of TLS, which have been read already. None for a client.
+        early: Bytes,
     },
     /// Read **once**, at most `max` bytes. Answered by [`Input::Read`] or [`Input::Failed`].
     ///
@@ -180,8 +184,8 @@ impl<E> Outbox<E> {
         conn
     }
 
-    pub(crate) fn secure(&mut self, conn: ConnId) {
-        self.intent(Intent::Secure { conn });
+    pub(crate) fn secure(&mut self, conn: ConnId, early: Bytes) {
+        self.intent(Intent::Secure { conn, early });
     }
 
     pub(crate) fn read(&mut self, conn: ConnId, max: NonZeroUsize) {

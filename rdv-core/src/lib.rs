@@ -36,7 +36,7 @@
 //!   the application's, so when it is done every stream stands exactly at the application's first byte.
 //! - A write is one operation, however many system calls it takes.
 //! - TLS is the driver's part: below a connection to [`Target::Server`] if the URL is https, and from
-//!   [`Intent::Secure`] on below one to [`Target::Proxy`]. The machine never sees more of it than that.
+//!   [`Intent::Secure`] on below one to [`Target::Proxy`], or one that came in from a trusted proxy. The machine never sees more of it than that.
 //! - A deadline is always later than the `now` of the last `handle_timeout`. Round waits up, not down.
 //! - The addresses to resolve are those of [`Config::first_hop`]. `now` never goes backwards. Time spent before the attempt is told to [`Connector::new`].
 //! - A connection that has failed is gone. Whether a Close still comes for it does not matter.
@@ -79,8 +79,8 @@ use unwatched::Watch;
 mod tests;
 
 pub use addr::{
-    AddrList, AddrListError, AddrSpace, AddrSpaces, AddrSpacesError, Interfaces, LocalAddr, MappedAddr,
-    PeerAddrs, SelfAddrs, UnknownInterface,
+    AddrList, AddrListError, AddrSpace, AddrSpaces, AddrSpacesError, Cidr, CidrError, Interfaces, LocalAddr,
+    MappedAddr, PeerAddrs, SelfAddrs, UnknownInterface,
 };
 pub use client::{
     Attempt, CandidateReport, Config, ConnectError, Connector, Event, Failure, Fate, HelloFault, Meta,
@@ -92,7 +92,7 @@ pub use contract::{Contract, Meaning, Watched};
 pub use io::{ConnId, Input, Intent, Output, Target};
 pub use server::{
     Admission, Caller, DataEnd, Early, Lobby, LobbyConfig, LobbyEvent, Matched, Metrics, Observed, Open,
-    Readiness, Reason, Relay, RelayEnd, RelayEvent, RelayReport, Splice, Traffic,
+    Readiness, Reason, Relay, RelayEnd, RelayEvent, RelayReport, Splice, TlsStart, Traffic,
 };
 pub use token::{Token, TokenError};
 pub use wire::{

@@ -102,7 +102,7 @@ impl Driver {
     pub(crate) fn perform(&mut self, intent: Intent) {
         match intent {
             Intent::Connect { conn, .. } => self.add(conn, Err(io::ErrorKind::Unsupported.into())),
-            Intent::Secure { conn } => self.wrap(conn, |_| Err(io::ErrorKind::Unsupported.into())),
+            Intent::Secure { conn, .. } => self.wrap(conn, |_| Err(io::ErrorKind::Unsupported.into())),
             Intent::Read { conn, max } => self.with(conn, |socket, cx| {
                 socket.read = Some(max);
                 socket.poll_read(cx)

@@ -75,7 +75,9 @@
 //! feature `axum` for `ConnectInfo<SocketAddr>`, which is there thanks to
 //! `into_make_service_with_connect_info::<SocketAddr>()`. A function of yours takes their place:
 //! [`observed_by`](RdvService::observed_by). Without an address a request is refused, with a word about it.
-//! Behind a proxy, [`LobbyConfig::observed`](rdv_core::LobbyConfig::observed) names the header that has it.
+//! If that is a proxy's, name the proxy in [`LobbyConfig::trusted_proxies`](rdv_core::LobbyConfig::trusted_proxies): then
+//! its `Forwarded` or `X-Forwarded-For` is read. Or [`LobbyConfig::observed`](rdv_core::LobbyConfig::observed) names the
+//! header that has the address. The PROXY protocol comes before HTTP, and so is the stack's matter.
 //!
 //! # What to mind
 //!

@@ -47,9 +47,13 @@ impl TlsStream {
         TlsStream::Connecting(TlsConnector::from(config).connect(server, tcp))
     }
 
-    /// From a client.
-    pub(crate) fn accepted(tcp: TcpStream, config: Arc<ServerConfig>) -> Self {
-        TlsStream::Accepting(TlsAcceptor::from(config).accept(tcp))
+    /// From a client, of which the first bytes have been read already.
+    pub(crate) fn accepted(tcp: TcpStream, config: Arc<ServerConfig>, mut early: &[u8]) -> Self {
+        let accept = TlsAcceptor::from(config).accept_with(tcp, |session| {
+            // From memory, a few of them: there is no error to be had.
+            while !early.is_empty() && session.read_tls(&mut early).is_ok() {}
+        });
+        TlsStream::Accepting(accept)
     }
 
     /// From a client, by an HTTP stack that has shaken hands already.

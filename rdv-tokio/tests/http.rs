@@ -244,6 +244,23 @@ async fn the_observed_address_by_the_proxys_header() {
     assert_eq!(accepted.meta().observed, Some("192.0.2.1:7".parse().unwrap()));
 }
 
+/// The stack says who has connected; if that is a trusted proxy, its headers say more.
+#[tokio::test]
+async fn the_observed_address_by_a_trusted_proxy() {
+    for stack in Stack::ALL {
+        for (trusted, observed) in [("127.0.0.0/8", "192.0.2.1:39841"), ("10.0.0.0/8", "127.0.0.1:")] {
+            let mut config = ServerConfig::default();
+            config.lobby.trusted_proxies.push(trusted.parse().unwrap());
+            let app = App::start_server(*stack, Server::new(config)).await;
+            let mut client = app.client("none");
+            client.config.headers.add("Forwarded", "for=\"192.0.2.1:39841\";proto=https").unwrap();
+            let (accepted, _dialed) = common::pair(&client, &app.url).await;
+            let seen = accepted.meta().observed.unwrap().to_string();
+            assert!(seen.starts_with(observed), "{stack:?}: {seen}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn shutdown_answers_those_who_wait_and_cuts_off_relays() {
     for stack in Stack::ALL {

@@ -180,7 +180,7 @@ impl<M: Machine> Bench<M> {
             return;
         }
         let (Intent::Connect { conn, .. }
-        | Intent::Secure { conn }
+        | Intent::Secure { conn, .. }
         | Intent::Read { conn, .. }
         | Intent::Write { conn, .. }
         | Intent::Check { conn }

@@ -77,7 +77,7 @@ impl<'a> Client<'a> {
                 self.heard.extend(self.server.take().map(|server| (conn, server)));
                 Input::Connected(conn)
             }
-            Intent::Secure { conn } => Input::Connected(conn),
+            Intent::Secure { conn, .. } => Input::Connected(conn),
             Intent::Write { conn, data } => {
                 self.written.entry(conn).or_default().extend_from_slice(&data);
                 Input::Wrote(conn)

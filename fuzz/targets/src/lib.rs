@@ -14,6 +14,7 @@ mod lobby;
 mod pair;
 mod port_map;
 mod proxy;
+mod proxy_header;
 mod relay;
 mod request_head;
 mod script;
@@ -26,6 +27,7 @@ pub use lines::lines;
 pub use lobby::{LobbyScript, lobby};
 pub use port_map::port_map;
 pub use proxy::proxy;
+pub use proxy_header::proxy_header;
 pub use relay::{RelayScript, relay};
 pub use request_head::request_head;
 pub use simulator::simulator;
@@ -34,13 +36,14 @@ pub use simulator::simulator;
 pub type Target = fn(&[u8]);
 
 /// All targets, by the names of their files.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 10] = [
     ("answer_head", answer_head),
     ("connector", connector),
     ("lines", lines),
     ("lobby", lobby),
     ("port_map", port_map),
     ("proxy", proxy),
+    ("proxy_header", proxy_header),
     ("relay", relay),
     ("request_head", request_head),
     ("simulator", simulator),

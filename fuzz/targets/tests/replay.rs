@@ -33,6 +33,11 @@ fn proxy() {
 }
 
 #[test]
+fn proxy_header() {
+    replay("proxy_header");
+}
+
+#[test]
 fn port_map() {
     replay("port_map");
 }

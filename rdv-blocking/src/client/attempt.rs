@@ -64,7 +64,7 @@ pub(super) fn run(
                 let stream = sockets.connect(remote, to);
                 sockets.driver.add(stream.map(|stream| Socket::connecting(conn, stream)), conn);
             }
-            Output::Intent(Intent::Secure { conn }) => sockets.secure(conn),
+            Output::Intent(Intent::Secure { conn, .. }) => sockets.secure(conn),
             Output::Intent(intent) => sockets.driver.perform(intent),
             Output::Event(Event::Selected(selected)) => {
                 let stream = sockets.driver.remove(selected.conn).map(Socket::into_stream);

@@ -43,10 +43,18 @@ impl Stream {
         }
     }
 
-    /// TLS from a client.
-    pub(crate) fn tls_accepted(tcp: std::net::TcpStream, config: Arc<ServerConfig>) -> io::Result<Self> {
-        let session = ServerConnection::new(config).map_err(io::Error::other)?.into();
-        Ok(Stream::Tls(Box::new(Tls { session, tcp: TcpStream::from_std(tcp) })))
+    /// TLS from a client, of which the first bytes have been read already.
+    pub(crate) fn secured_for(self, config: Arc<ServerConfig>, mut early: &[u8]) -> io::Result<Self> {
+        match self {
+            Stream::Plain(tcp) => {
+                let mut session = ServerConnection::new(config).map_err(io::Error::other)?;
+                while !early.is_empty() {
+                    session.read_tls(&mut early)?;
+                }
+                Ok(Stream::Tls(Box::new(Tls { session: session.into(), tcp })))
+            }
+            Stream::Tls(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
     }
 
     /// Whether the connection stands; for TLS, whether its handshake is done too.

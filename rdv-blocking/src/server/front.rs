@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token};
-use rdv_core::{Lobby, LobbyConfig, LobbyEvent, Matched, Output};
+use rdv_core::{ConnId, Intent, Lobby, LobbyConfig, LobbyEvent, Matched, Output, TlsStart};
 use rdv_socket::Shortage;
 use rdv_socket::relay::Pool;
 
@@ -133,6 +133,7 @@ impl Front {
         let mut left = ANSWER_BATCH;
         loop {
             match self.lobby.poll_output() {
+                Output::Intent(Intent::Secure { conn, early }) => self.secure(conn, &early),
                 Output::Intent(intent) => self.driver.perform(intent),
                 Output::Event(LobbyEvent::Matched(matched)) => self.deal(*matched),
                 Output::Event(_) => {}
@@ -185,13 +186,26 @@ impl Front {
     }
 
     fn welcome(&mut self, stream: TcpStream, remote: SocketAddr) {
-        let conn = self.lobby.handle_accept(Instant::now(), remote);
-        let socket = match self.handle.tls() {
+        let (now, stream) = (Instant::now(), Stream::plain(stream));
+        let (conn, tls) = match self.handle.tls() {
+            Some(config) => match self.lobby.handle_accept_tls(now, remote) {
+                (conn, TlsStart::AtOnce) => (conn, Some(config)),
+                (conn, TlsStart::WhenTold) => (conn, None),
+            },
+            None => (self.lobby.handle_accept(now, remote), None),
+        };
+        let socket = match tls {
             // The lobby's patience for a head includes the handshake.
-            Some(config) => Stream::tls_accepted(stream, config).map(|tls| Socket::accepting(conn, tls)),
-            None => Ok(Socket::connected(conn, Stream::plain(stream))),
+            Some(config) => stream.secured_for(config, &[]).map(|tls| Socket::accepting(conn, tls)),
+            None => Ok(Socket::connected(conn, stream)),
         };
         self.driver.add(socket, conn);
+    }
+
+    /// A trusted proxy has said its word: now it is the client's turn.
+    fn secure(&mut self, conn: ConnId, early: &[u8]) {
+        let tls = self.handle.tls();
+        self.driver.wrap(conn, |stream| stream.secured_for(tls.ok_or(ErrorKind::Unsupported)?, early));
     }
 
     fn deal(&mut self, matched: Matched) {

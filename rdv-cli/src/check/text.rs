@@ -222,7 +222,7 @@ fn advice(findings: &Findings) -> Option<&'static str> {
             "It will still come about with peers in your network. What there is without the proxy, --proxy '' shows."
         }
         Because::NotSeen => {
-            "Whoever runs the server: have its proxy pass on address and port, and name the header by --observed-header."
+            "Whoever runs the server: have its proxy pass on address and port, and name the proxy by --trusted-proxy."
         }
         Because::UnknownMapping => "Give a second server, or a second port of this one, by --also.",
         Because::SameNetwork => "For what the internet sees, check with a server outside.",

@@ -1,10 +1,12 @@
 //! Addresses: the spaces they belong to, which of them are offered, and the bounded lists in which they travel.
 
+mod cidr;
 mod interfaces;
 mod list;
 mod local;
 mod space;
 
+pub use cidr::{Cidr, CidrError};
 pub use interfaces::{Interfaces, UnknownInterface};
 pub use list::{AddrList, AddrListError, PeerAddrs, SelfAddrs};
 pub(crate) use list::{parse_addr, unmapped};

@@ -127,7 +127,7 @@ impl Handshake {
                 match tunnel.handle_input(input, out) {
                     Ok(false) => {}
                     Ok(true) if self.url.is_https() => {
-                        out.secure(conn);
+                        out.secure(conn, Bytes::new());
                         self.stage.enter(Stage::Securing { conn, remote, deadline });
                     }
                     Ok(true) => self.ask(now, conn, remote, out),

@@ -1,13 +1,10 @@
 //! What an operator decides about a server.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName};
-
-use super::{Admission, Open};
-use crate::addr::{parse_addr, unmapped};
+use super::{Admission, Observed, Open};
+use crate::addr::Cidr;
 use crate::wire::HEAD_MAX;
 
 /// Limits and habits of a [`Lobby`](super::Lobby), and of the relays that come out of it. Its timeouts are a
@@ -34,11 +31,13 @@ pub struct LobbyConfig {
     /// Each is a file descriptor. A server needs some more of them, for its pipes, its listeners, and 32 connections on
     /// which it says that it has none to spare.
     pub max_open: Option<usize>,
-    /// Connections in the lobby from one IP address (IPv6: from one /64); one more is answered 429. Behind a proxy, all
-    /// are the proxy's.
+    /// Connections in the lobby from one IP address (IPv6: from one /64); one more is answered 429. It is the client's as
+    /// soon as its proxy has told it; a trusted proxy itself may have any number. One that is not trusted counts as one
+    /// client.
     pub max_conns_per_addr: usize,
     /// New connections per second from one IP address (IPv6: from one /64), in the long run; one more is answered 429.
-    /// `None`: as many as come. Zero is taken for one. Behind a proxy, all are the proxy's.
+    /// `None`: as many as come. Zero is taken for one. Behind a trusted proxy, too, it
+    /// is the client's.
     pub max_rate_per_addr: Option<u32>,
     /// New connections that may come from one such address at once, after a pause that is long enough. Zero is taken
     /// for one.
@@ -47,6 +46,9 @@ pub struct LobbyConfig {
     pub admission: Arc<dyn Admission>,
     /// Where a client's address is taken from.
     pub observed: Observed,
+    /// The proxies in front of this server, whose word on clients' addresses is taken. Everybody else's is ignored, and
+    /// PROXY headers of others are refused. A proxy that is trusted must not pass on what clients say of themselves.
+    pub trusted_proxies: Vec<Cidr>,
     /// Whether `GET /` is answered with a page that tells a person what this server is, and how to use it. Otherwise
     /// it is refused with 426, like every request that is no upgrade.
     pub page: bool,
@@ -76,39 +78,9 @@ impl Default for LobbyConfig {
             max_burst_per_addr: 1000,
             admission: Arc::new(Open),
             observed: Observed::default(),
+            trusted_proxies: Vec::new(),
             page: true,
             keep_headers: false,
-        }
-    }
-}
-
-/// Where the observed address comes from. Peers dial it, so it must be the one that the client's NAT uses.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Observed {
-    /// The connection's remote address: right for a server that faces the internet itself.
-    #[default]
-    Socket,
-    /// This header, set (and overwritten, if the client sent one) by a proxy in front: `192.0.2.1:39841` or
-    /// `[2001:db8::1]:39841`; brackets around IPv4 do no harm, since proxies that add them can't tell.
-    Header(HeaderName),
-}
-
-impl Observed {
-    /// The address, or the name of the header that should have it.
-    pub(super) fn of(&self, remote: SocketAddr, headers: &HeaderMap) -> Result<SocketAddr, String> {
-        match self {
-            Observed::Socket => Ok(unmapped(remote)),
-            Observed::Header(name) => {
-                let text = headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().trim();
-                let bare = || {
-                    text.strip_prefix('[')
-                        .filter(|rest| rest.contains('.'))
-                        .map(|rest| rest.replacen(']', "", 1))
-                };
-                let addr = parse_addr(text).or_else(|| parse_addr(&bare()?));
-                addr.ok_or_else(|| name.to_string())
-            }
         }
     }
 }

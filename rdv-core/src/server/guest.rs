@@ -5,14 +5,16 @@ use std::time::Instant;
 
 use super::farewell::Farewell;
 use super::households::Household;
+use super::lobby::Introduction;
 use crate::states::{Current, Named};
 use crate::wire::{HeadReader, Request};
 
 #[derive(Debug)]
 pub(super) struct Guest {
+    /// Of its connection, unless a PROXY header had another.
     pub(super) remote: SocketAddr,
     /// As what it counts.
-    pub(super) household: Household,
+    pub(super) household: Option<Household>,
     pub(super) stage: Current<Stage>,
     pub(super) reading: bool,
     pub(super) deadline: Option<Instant>,
@@ -22,6 +24,10 @@ pub(super) struct Guest {
 
 #[derive(Debug)]
 pub(super) enum Stage {
+    /// Where the connection is a trusted proxy's, it comes first: a PROXY header.
+    Introducing(Introduction),
+    /// And then TLS.
+    Securing,
     Asking(HeadReader),
     Seated {
         request: Request,
@@ -39,7 +45,8 @@ impl Named for Stage {
 
     fn name(&self) -> &'static str {
         match self {
-            Stage::Asking(_) => "Asking",
+            // All that is its first words, or before them.
+            Stage::Introducing(_) | Stage::Securing | Stage::Asking(_) => "Asking",
             Stage::Seated { .. } => "Seated",
             Stage::Leaving(_) => "Leaving",
         }

@@ -1,12 +1,13 @@
 //! The lobby (rdv/1 sections 1 and 2): where clients wait, and are paired by their token.
 
 mod doors;
+mod introduce;
 mod observe;
 mod tables;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::ErrorKind;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Instant;
@@ -19,14 +20,16 @@ use super::farewell::Farewell;
 use super::guest::{Guest, Stage};
 use super::households::{Buckets, Household, Households};
 use super::metrics::{Census, HeadFault, Metrics};
+use super::observed::{Advisor, Doubt};
 use super::relay::Relay;
 use super::{Caller, LobbyConfig};
 use crate::Watch;
 use crate::io::{ConnId, Input, Outbox, Output, after};
 use crate::states::Current;
 use crate::token::Token;
-use crate::wire::{Asked, HeadError, HeadReader, Reject, Request, Visit};
+use crate::wire::{Asked, HeadError, HeadReader, Reject, Request, Visit, is_proxy_header};
 use doors::Door;
+pub(super) use introduce::Introduction;
 use tables::Table;
 
 /// The machine of a server's front: one request head in, one answer out.
@@ -44,11 +47,21 @@ pub struct Lobby {
     deadlines: BTreeSet<(Instant, ConnId)>,
     per_addr: Households,
     buckets: Buckets,
+    advisor: Advisor,
     /// Each relay holds a clone of it, until it is history.
     living_pairs: Arc<()>,
     closed: bool,
     census: Census,
     watch: Watch,
+}
+
+/// When TLS is to begin on a connection that came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsStart {
+    /// Before anything is read.
+    AtOnce,
+    /// When the lobby says so, by [`Intent::Secure`](crate::Intent::Secure): a trusted proxy's words come first, in clear.
+    WhenTold,
 }
 
 /// What a driver needs to know of a lobby.
@@ -60,7 +73,7 @@ pub enum LobbyEvent {
     Matched(Box<Matched>),
     /// A client left without a peer. Its connection may stay open a little, for it to read the answer.
     Left {
-        /// Its connection's remote address.
+        /// Its connection's remote address, or the one that its proxy's PROXY header had in its place.
         remote: SocketAddr,
         /// Why.
         reason: Reason,
@@ -112,6 +125,7 @@ impl Lobby {
             deadlines: BTreeSet::new(),
             per_addr: Households::default(),
             buckets: Buckets::default(),
+            advisor: Advisor::default(),
             living_pairs: Arc::default(),
             closed: false,
             watch: Watch::later(),
@@ -119,12 +133,28 @@ impl Lobby {
     }
 
     /// Names a connection that came in.
+    ///
+    /// It carries the client's bytes: where there is TLS on it, that is beneath.
     pub fn handle_accept(&mut self, now: Instant, remote: SocketAddr) -> ConnId {
+        self.accept(now, remote, false)
+    }
+
+    /// Names a connection that came in to a server that speaks TLS, and says when that begins.
+    pub fn handle_accept_tls(&mut self, now: Instant, remote: SocketAddr) -> (ConnId, TlsStart) {
+        let start = if self.config.trusts(remote.ip()) { TlsStart::WhenTold } else { TlsStart::AtOnce };
+        (self.accept(now, remote, start == TlsStart::WhenTold), start)
+    }
+
+    fn accept(&mut self, now: Instant, remote: SocketAddr, tls_when_told: bool) -> ConnId {
         let conn = self.out.issue();
         self.watch.accepted(now, conn);
         self.census.metrics().connected();
-        let household = Household::of(remote.ip());
-        let door = self.knock(now, household);
+        // A trusted proxy speaks for others, who are counted as soon as they are known.
+        let household = (!self.config.trusts(remote.ip())).then(|| Household::of(remote.ip()));
+        let door = match household {
+            Some(household) => self.knock(now, household),
+            None => self.room(),
+        };
         if let Door::Shut(reject) = door {
             debug!("turned away {remote}: {reject}");
             self.census.metrics().refused(&reject);
@@ -133,12 +163,21 @@ impl Lobby {
             self.out.event(LobbyEvent::Left { remote, reason: Reason::Rejected(reject) });
             return conn;
         }
-        let reader = self.head_reader();
-        let first_read = reader.next_read();
-        let stage = Current::new(Stage::Asking(reader));
+        let (stage, first_read) = if household.is_none() {
+            let introduction = Introduction::new(tls_when_told);
+            let first_read = introduction.reader.next_read();
+            (Stage::Introducing(introduction), first_read)
+        } else {
+            let reader = self.head_reader();
+            let first_read = reader.next_read();
+            (Stage::Asking(reader), first_read)
+        };
+        let stage = Current::new(stage);
         let guest = Guest { remote, household, stage, reading: false, deadline: None, told: 0 };
         self.guests.insert(conn, guest);
-        self.per_addr.add(household);
+        if let Some(household) = household {
+            self.per_addr.add(household);
+        }
         if let Door::Refused(reject) = door {
             self.reject(now, conn, reject);
         } else {
@@ -182,20 +221,22 @@ impl Lobby {
                     self.reject(now, conn, Reject::Malformed("the head is not complete".into()));
                 }
             }
-            (Stage::Asking(reader), Input::Read(_, data)) => match reader.push(data) {
-                Ok(true) => self.asked(now, conn),
-                Ok(false) => {
-                    let next = reader.next_read();
-                    self.read(conn, next);
+            (Stage::Asking(_), Input::Read(_, data)) => self.heard(now, conn, data),
+            (Stage::Introducing(introduction), Input::Failed(..)) => {
+                let is_silent = introduction.reader.is_empty();
+                self.gone(conn, if is_silent { HeadFault::Silent } else { HeadFault::CutOff });
+            }
+            (Stage::Introducing(introduction), Input::Read(_, [])) => {
+                if introduction.reader.is_empty() {
+                    self.gone(conn, HeadFault::Silent);
+                } else {
+                    self.census.metrics().failed(HeadFault::CutOff);
+                    self.unintroduced(now, conn, Reject::BadProxyHeader("it is not complete".into()));
                 }
-                Err(HeadError::TooLarge) => {
-                    let max = self.config.head_max();
-                    self.reject(now, conn, Reject::HeadTooLarge(max));
-                }
-                Err(HeadError::MixedLineEndings) => {
-                    self.reject(now, conn, Reject::Malformed("lines end in CRLF and in LF".into()));
-                }
-            },
+            }
+            (Stage::Introducing(_), Input::Read(_, data)) => self.introduced(now, conn, data),
+            (Stage::Securing, Input::Failed(..)) => self.gone(conn, HeadFault::Tls),
+            (Stage::Securing, Input::Connected(_)) => self.hear(now, conn, &[]),
             (Stage::Seated { .. }, Input::Read(..)) => self.reject(now, conn, Reject::NotIdle),
             (Stage::Seated { request, .. }, Input::Quiet(_)) => {
                 let token = request.token.clone();
@@ -206,7 +247,11 @@ impl Lobby {
                 let next = reader.next_read();
                 self.read(conn, next);
             }
-            (Stage::Asking(_), Input::Connected(_) | Input::Wrote(_) | Input::Quiet(_))
+            (
+                Stage::Introducing(_) | Stage::Asking(_),
+                Input::Connected(_) | Input::Wrote(_) | Input::Quiet(_),
+            )
+            | (Stage::Securing, Input::Read(..) | Input::Wrote(_) | Input::Quiet(_))
             | (Stage::Seated { .. }, Input::Connected(_) | Input::Wrote(_)) => {}
         }
     }
@@ -223,6 +268,14 @@ impl Lobby {
                     self.census.metrics().failed(HeadFault::Late);
                     self.reject(now, conn, Reject::HeadTimeout);
                 }
+                Some(Stage::Introducing(introduction)) if introduction.reader.is_empty() => {
+                    self.gone(conn, HeadFault::Silent);
+                }
+                Some(Stage::Introducing(_)) => {
+                    self.census.metrics().failed(HeadFault::Late);
+                    self.unintroduced(now, conn, Reject::HeadTimeout);
+                }
+                Some(Stage::Securing) => self.gone(conn, HeadFault::Silent),
                 Some(Stage::Seated { .. }) => self.reject(now, conn, Reject::NoPeer),
                 Some(Stage::Leaving(_)) | None => self.dismiss(conn),
             }
@@ -272,6 +325,27 @@ impl Lobby {
         self.tables.len()
     }
 
+    /// Some of a head has come, or nothing of it yet.
+    fn heard(&mut self, now: Instant, conn: ConnId, data: &[u8]) {
+        let Some(Stage::Asking(reader)) = self.guests.get_mut(&conn).map(|guest| &mut *guest.stage) else {
+            return;
+        };
+        match reader.push(data) {
+            Ok(true) => self.asked(now, conn),
+            Ok(false) => {
+                let next = reader.next_read();
+                self.read(conn, next);
+            }
+            Err(HeadError::TooLarge) => {
+                let max = self.config.head_max();
+                self.reject(now, conn, Reject::HeadTooLarge(max));
+            }
+            Err(HeadError::MixedLineEndings) => {
+                self.reject(now, conn, Reject::Malformed("lines end in CRLF and in LF".into()));
+            }
+        }
+    }
+
     /// A head is complete.
     fn asked(&mut self, now: Instant, conn: ConnId) {
         let Some(guest) = self.guests.get(&conn) else {
@@ -288,11 +362,16 @@ impl Lobby {
             Ok(Asked::Addr(observe)) => return self.observe(now, conn, &observe),
             Ok(Asked::Page(visit)) if self.config.page => return self.show(now, conn, &visit),
             Ok(Asked::Page(_)) => return self.reject(now, conn, Reject::NotAnUpgrade),
-            Err(reject) => return self.reject(now, conn, reject),
+            Err(reject) => {
+                if is_proxy_header(reader.all()) {
+                    self.advisor.doubt(guest.remote.ip(), Doubt::Stranger);
+                }
+                return self.reject(now, conn, reject);
+            }
         };
-        let observed = match self.config.observed.of(guest.remote, &request.headers) {
+        let observed = match self.sight(now, conn, &request.headers) {
             Ok(observed) => observed,
-            Err(header) => return self.reject(now, conn, Reject::NoObservedAddr(header)),
+            Err(reject) => return self.reject(now, conn, reject),
         };
         let Request { token, headers, .. } = &request;
         let caller = Caller { role: Some(request.role), token, headers, observed };
@@ -317,6 +396,35 @@ impl Lobby {
         self.see_off(now, conn, visit.answer(), Reason::Visited);
     }
 
+    /// The address by which a client is seen, which from now on is the one that counts.
+    fn sight(&mut self, now: Instant, conn: ConnId, headers: &HeaderMap) -> Result<SocketAddr, Reject> {
+        let remote = self.guests.get(&conn).map(|guest| guest.remote).ok_or(Reject::Closed)?;
+        let sighting = self.config.sight(remote, headers)?;
+        self.advisor.look_at(remote.ip(), &sighting);
+        if let Some(client) = sighting.client {
+            self.count(now, conn, client)?;
+        }
+        Ok(sighting.observed)
+    }
+
+    /// Counts a connection as one of this address, and of no other.
+    fn count(&mut self, now: Instant, conn: ConnId, ip: IpAddr) -> Result<(), Reject> {
+        let household = Household::of(ip);
+        let before = self.guests.get_mut(&conn).and_then(|guest| guest.household.replace(household));
+        if before == Some(household) {
+            return Ok(());
+        }
+        if let Some(before) = before {
+            self.per_addr.remove(before, false);
+        }
+        let door = self.allowance(now, household);
+        self.per_addr.add(household);
+        match door {
+            Door::Open => Ok(()),
+            Door::Refused(reject) | Door::Shut(reject) => Err(reject),
+        }
+    }
+
     fn reject(&mut self, now: Instant, conn: ConnId, reject: Reject) {
         self.rise(conn);
         let Some(guest) = self.guests.get(&conn) else {
@@ -336,7 +444,9 @@ impl Lobby {
         let deadline = farewell.deadline;
         guest.stage.enter(Stage::Leaving(farewell));
         let remote = guest.remote;
-        self.per_addr.leaves(guest.household);
+        if let Some(household) = guest.household {
+            self.per_addr.leaves(household);
+        }
         self.set_deadline(conn, Some(deadline));
         self.out.event(LobbyEvent::Left { remote, reason });
     }
@@ -368,7 +478,9 @@ impl Lobby {
     fn forget(&mut self, conn: ConnId) -> Option<Guest> {
         self.set_deadline(conn, None);
         let guest = self.guests.remove(&conn)?;
-        self.per_addr.remove(guest.household, matches!(*guest.stage, Stage::Leaving(_)));
+        if let Some(household) = guest.household {
+            self.per_addr.remove(household, matches!(*guest.stage, Stage::Leaving(_)));
+        }
         Some(guest)
     }
 

@@ -8,13 +8,15 @@ mod households;
 mod lobby;
 mod look;
 mod metrics;
+mod observed;
 mod relay;
 mod report;
 
 pub use admission::{Admission, Caller, Open};
-pub use config::{LobbyConfig, Observed};
-pub use lobby::{Lobby, LobbyEvent, Matched, Reason};
+pub use config::LobbyConfig;
+pub use lobby::{Lobby, LobbyEvent, Matched, Reason, TlsStart};
 pub use metrics::{Metrics, Readiness};
+pub use observed::Observed;
 pub use relay::{Early, Relay, RelayEvent, Splice};
 pub use report::{DataEnd, RelayEnd, RelayReport, Traffic};
 

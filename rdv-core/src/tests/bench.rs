@@ -233,7 +233,7 @@ impl<M: Machine> Bench<M> {
             Intent::Connect { conn, remote, .. } => {
                 self.wires.insert(conn, Wire::new(remote, State::Dialing));
             }
-            Intent::Secure { conn } => self.wire(conn).state = State::Dialing,
+            Intent::Secure { conn, .. } => self.wire(conn).state = State::Dialing,
             Intent::Read { conn, max } => self.wire(conn).reading = Some(max.get()),
             Intent::Write { conn, data } => {
                 let wire = self.wire(conn);
@@ -352,7 +352,7 @@ impl Wire {
 fn told(intent: &Intent) -> String {
     match intent {
         Intent::Connect { conn, remote, .. } => format!("connect {conn:?} {remote}"),
-        Intent::Secure { conn } => format!("secure {conn:?}"),
+        Intent::Secure { conn, .. } => format!("secure {conn:?}"),
         Intent::Read { conn, max } => format!("read {conn:?} {max}"),
         Intent::Write { conn, data } => {
             let text = String::from_utf8_lossy(data);

@@ -93,7 +93,7 @@ impl<M: Machine> Storm<M> {
     fn answer(&mut self, intent: &Intent, data: &[u8], fails: bool) {
         let input = match *intent {
             Intent::Connect { conn, .. }
-            | Intent::Secure { conn }
+            | Intent::Secure { conn, .. }
             | Intent::Read { conn, .. }
             | Intent::Write { conn, .. }
             | Intent::Check { conn }
@@ -102,7 +102,7 @@ impl<M: Machine> Storm<M> {
             {
                 Input::Failed(conn, ErrorKind::ConnectionReset)
             }
-            Intent::Connect { conn, .. } | Intent::Secure { conn } => Input::Connected(conn),
+            Intent::Connect { conn, .. } | Intent::Secure { conn, .. } => Input::Connected(conn),
             Intent::Read { conn, max } => Input::Read(conn, &data[..data.len().min(max.get())]),
             Intent::Write { conn, .. } => Input::Wrote(conn),
             Intent::Check { conn } | Intent::StopRead { conn } => Input::Quiet(conn),

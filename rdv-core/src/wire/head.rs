@@ -77,6 +77,11 @@ impl HeadReader {
         &self.bytes[..self.len.unwrap_or(self.bytes.len())]
     }
 
+    /// All that was read.
+    pub(crate) fn all(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// What came behind a head that was shorter than any acceptable one.
     pub(crate) fn rest(&self) -> &[u8] {
         &self.bytes[self.len.unwrap_or(self.bytes.len())..]

@@ -5,12 +5,14 @@
 
 mod answer;
 mod denial;
+mod forwarded;
 mod head;
 mod headers;
 mod line;
 mod observe;
 mod page;
 mod proxy;
+mod proxy_header;
 mod reject;
 mod request;
 mod stack;
@@ -20,6 +22,7 @@ mod url;
 pub(crate) use answer::{Answer, Switched, switching_protocols};
 pub use answer::{BadAnswer, Refusal};
 pub use denial::Denial;
+pub(crate) use forwarded::{Client, X_FORWARDED_FOR, client_by, client_of, trace_of_proxy};
 pub(crate) use head::{HEAD_MAX, HeadError, HeadReader};
 pub use headers::{HeaderError, Headers};
 pub(crate) use line::{
@@ -29,6 +32,7 @@ pub(crate) use observe::{AttemptId, Observe, Opinion};
 pub(crate) use page::Visit;
 pub(crate) use proxy::Kind as ProxyKind;
 pub use proxy::{Proxy, ProxyError};
+pub(crate) use proxy_header::{Beginning, ProxyHeaderReader, is_proxy_header};
 pub use reject::Reject;
 pub(crate) use request::Asked;
 pub use request::{Request, Role};

@@ -41,6 +41,12 @@ pub enum Reject {
     TooManySelfAddrs(String),
     /// The proxy in front did not say whom it speaks for: the named header is missing or malformed.
     NoObservedAddr(String),
+    /// A PROXY header from a source that is not trusted to send one.
+    UntrustedProxy,
+    /// A trusted proxy sent a PROXY header that is none.
+    BadProxyHeader(String),
+    /// A trusted proxy passed on what it is not to pass on, or says what cannot be read, of whom it speaks for.
+    BadForwarded(String),
     /// The HTTP stack in which the server is mounted did not say whom it speaks for.
     NoRemoteAddr,
     /// Not under the path (given) at which the server is mounted.
@@ -91,6 +97,9 @@ impl Reject {
         "bad-self-addrs",
         "too-many-self-addrs",
         "no-observed-addr",
+        "untrusted-proxy",
+        "bad-proxy-header",
+        "bad-forwarded",
         "no-remote-addr",
         "not-mounted-here",
         "credentials-missing",
@@ -143,6 +152,9 @@ impl Reject {
             | Reject::BadSelfAddrs(_)
             | Reject::TooManySelfAddrs(_)
             | Reject::NoObservedAddr(_)
+            | Reject::UntrustedProxy
+            | Reject::BadProxyHeader(_)
+            | Reject::BadForwarded(_)
             | Reject::NoRemoteAddr
             | Reject::NotMountedHere(_)
             | Reject::Unauthorized(_)
@@ -200,6 +212,9 @@ impl Reject {
             Reject::BadSelfAddrs(_) => (StatusCode::BAD_REQUEST, "bad-self-addrs"),
             Reject::TooManySelfAddrs(_) => (StatusCode::BAD_REQUEST, "too-many-self-addrs"),
             Reject::NoObservedAddr(_) => (StatusCode::BAD_REQUEST, "no-observed-addr"),
+            Reject::UntrustedProxy => (StatusCode::BAD_REQUEST, "untrusted-proxy"),
+            Reject::BadProxyHeader(_) => (StatusCode::BAD_REQUEST, "bad-proxy-header"),
+            Reject::BadForwarded(_) => (StatusCode::BAD_REQUEST, "bad-forwarded"),
             Reject::NoRemoteAddr => (StatusCode::INTERNAL_SERVER_ERROR, "no-remote-addr"),
             Reject::NotMountedHere(_) => (StatusCode::NOT_FOUND, "not-mounted-here"),
             Reject::Unauthorized(denial @ Denial::Malformed) => (StatusCode::BAD_REQUEST, denial.code()),
@@ -243,6 +258,11 @@ impl fmt::Display for Reject {
             Reject::NoObservedAddr(header) => {
                 write!(f, "no ip:port in header {header}, which this server expects from the proxy before it")
             }
+            Reject::UntrustedProxy => f.write_str(
+                "malformed request: a PROXY header, from an address that is not trusted to send one",
+            ),
+            Reject::BadProxyHeader(why) => write!(f, "malformed PROXY header: {why}"),
+            Reject::BadForwarded(why) => write!(f, "the proxy in front contradicts itself: {why}"),
             Reject::NoRemoteAddr => f.write_str("this server is not told its clients' addresses"),
             Reject::NotMountedHere(prefix) => write!(f, "rdv is under {prefix} on this server"),
             Reject::Unauthorized(denial) => write!(f, "{denial}"),

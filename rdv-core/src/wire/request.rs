@@ -7,6 +7,7 @@ use http::header::{
     CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE,
 };
 
+use super::proxy_header::may_be_proxy_header;
 use super::{
     AttemptId, HEADERS_MAX, Headers, Observe, PROTOCOL, Reject, SELF_ADDRS, ServerUrl, Visit, lists,
     printable, push_headers,
@@ -124,6 +125,9 @@ impl Asked {
 
     /// Reads a whole head; the error is what the client is to be answered.
     pub(crate) fn parse(head: &[u8]) -> Result<Asked, Reject> {
+        if may_be_proxy_header(head) {
+            return Err(Reject::UntrustedProxy);
+        }
         let mut fields = [httparse::EMPTY_HEADER; HEADERS_MAX];
         let mut parsed = httparse::Request::new(&mut fields);
         match parsed.parse(head) {

@@ -1,9 +1,11 @@
 mod answer;
+mod forwarded;
 mod head;
 mod headers;
 mod inverse;
 mod line;
 mod proxy;
+mod proxy_header;
 mod request;
 mod stack;
 mod target;

@@ -40,7 +40,7 @@ pub(super) async fn run(client: &Client, role: Role, url: &ServerUrl, token: &To
     loop {
         match connector.poll_output() {
             Output::Intent(Intent::Connect { conn, remote, to }) => sockets.connect(conn, remote, to),
-            Output::Intent(Intent::Secure { conn }) => sockets.secure(conn),
+            Output::Intent(Intent::Secure { conn, .. }) => sockets.secure(conn),
             Output::Intent(intent) => sockets.driver.perform(intent),
             Output::Event(Event::Selected(selected)) => {
                 let stream = sockets.driver.remove(selected.conn).map(Socket::into_stream);

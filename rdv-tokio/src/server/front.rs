@@ -7,10 +7,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "tls")]
+use rdv_core::{ConnId, Intent, TlsStart};
 use rdv_core::{Lobby, LobbyEvent, Matched, Metrics, Output};
 use rdv_socket::Shortage;
 use rdv_socket::relay::Pool;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::ServerConfig;
@@ -27,7 +29,7 @@ pub(crate) struct Front {
     timer: Timer,
     lobby: Lobby,
     listeners: Vec<TcpListener>,
-    accepted: Vec<(Socket, SocketAddr)>,
+    accepted: Vec<(Stream, SocketAddr)>,
     /// Accepting failed: file descriptors have run out, say. It goes on then.
     accept_again: Option<Instant>,
     shortage: Shortage,
@@ -113,6 +115,8 @@ impl Front {
     async fn turn(&mut self, mut end: Pin<&mut impl Future<Output = ()>>) -> bool {
         let deadline = loop {
             match self.lobby.poll_output() {
+                #[cfg(feature = "tls")]
+                Output::Intent(Intent::Secure { conn, early }) => self.secure(conn, &early),
                 Output::Intent(intent) => self.driver.perform(intent),
                 Output::Event(LobbyEvent::Matched(matched)) => self.start(*matched),
                 Output::Event(_) => {}
@@ -136,22 +140,45 @@ impl Front {
         while let Some(answer) = self.driver.next_answer() {
             self.lobby.handle_input(now(), answer.input());
         }
-        for (socket, remote) in std::mem::take(&mut self.accepted) {
-            let conn = self.lobby.handle_accept(now(), remote);
-            self.driver.add(conn, Ok(socket));
+        for (stream, remote) in std::mem::take(&mut self.accepted) {
+            self.welcome(stream, remote);
         }
         self.lobby.handle_timeout(now());
         ended
     }
 
-    /// The lobby's patience for a head includes the handshake.
-    fn secure(&self, stream: TcpStream) -> Socket {
+    fn welcome(&mut self, stream: Stream, remote: SocketAddr) {
         #[cfg(feature = "tls")]
-        if let Some(config) = &self.tls {
-            let tls = TlsStream::accepted(stream, config.clone());
-            return Socket::accepting(Stream::Tls(Box::new(tls)));
-        }
-        Socket::connected(Stream::Plain(stream))
+        let stream = match (stream, &self.tls) {
+            (Stream::Plain(tcp), Some(config)) => {
+                let (conn, start) = self.lobby.handle_accept_tls(now(), remote);
+                let socket = match start {
+                    // The lobby's patience for a head includes the handshake.
+                    TlsStart::AtOnce => {
+                        let tls = TlsStream::accepted(tcp, config.clone(), &[]);
+                        Socket::accepting(Stream::Tls(Box::new(tls)))
+                    }
+                    TlsStart::WhenTold => Socket::connected(Stream::Plain(tcp)),
+                };
+                return self.driver.add(conn, Ok(socket));
+            }
+            (stream, _) => stream,
+        };
+        let conn = self.lobby.handle_accept(now(), remote);
+        self.driver.add(conn, Ok(Socket::connected(stream)));
+    }
+
+    /// A trusted proxy has said its word: now it is the client's turn.
+    #[cfg(feature = "tls")]
+    fn secure(&mut self, conn: ConnId, early: &[u8]) {
+        let tls = &self.tls;
+        self.driver.wrap(conn, |stream| {
+            if let (Stream::Plain(tcp), Some(config)) = (stream, tls) {
+                Ok(Stream::Tls(Box::new(TlsStream::accepted(tcp, config.clone(), early))))
+            } else {
+                Err(std::io::ErrorKind::Unsupported.into())
+            }
+        });
     }
 
     /// Takes in those that have come, but for a pause after a failure. Ready if there is anything to be done.
@@ -160,7 +187,7 @@ impl Front {
         while let Some(arrivals) = &mut self.arrivals
             && let Poll::Ready(Some((stream, remote))) = arrivals.poll_recv(cx)
         {
-            self.accepted.push((Socket::connected(Stream::Http(stream)), remote));
+            self.accepted.push((Stream::Http(stream), remote));
         }
         if self.accept_again.is_some_and(|at| now() < at) {
             return if self.accepted.is_empty() { Poll::Pending } else { Poll::Ready(()) };
@@ -173,7 +200,7 @@ impl Front {
                     Poll::Pending => break,
                     Poll::Ready(Ok((stream, remote))) => {
                         rdv_socket::try_stream_options(&stream);
-                        self.accepted.push((self.secure(stream), remote));
+                        self.accepted.push((Stream::Plain(stream), remote));
                     }
                     Poll::Ready(Err(err)) if rdv_socket::is_about_one(&err) => {}
                     Poll::Ready(Err(err)) => {

@@ -11,3 +11,4 @@ mod opinion;
 mod proxy;
 mod server;
 mod streams;
+mod trusted;

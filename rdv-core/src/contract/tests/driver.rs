@@ -17,7 +17,7 @@ breaches! {
     };
     tls_that_stands_twice: "is not being dialled", {
         let (mut talk, conn) = Talk::with_conn();
-        talk.intent(Intent::Secure { conn });
+        talk.intent(Intent::Secure { conn, early: Bytes::new() });
         talk.input(Input::Connected(conn));
         talk.input(Input::Connected(conn));
     };

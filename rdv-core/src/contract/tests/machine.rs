@@ -46,15 +46,15 @@ breaches! {
     };
     tls_on_top_of_a_read: "with something under way", {
         let (mut talk, conn) = Talk::with_read();
-        talk.intent(Intent::Secure { conn });
+        talk.intent(Intent::Secure { conn, early: Bytes::new() });
     };
     tls_on_top_of_a_write: "with something under way", {
         let (mut talk, conn) = Talk::with_write();
-        talk.intent(Intent::Secure { conn });
+        talk.intent(Intent::Secure { conn, early: Bytes::new() });
     };
     a_write_before_tls_stands: "Securing", {
         let (mut talk, conn) = Talk::with_conn();
-        talk.intent(Intent::Secure { conn });
+        talk.intent(Intent::Secure { conn, early: Bytes::new() });
         talk.write(conn);
     };
     an_intent_on_an_unknown_connection: "is unknown", {

@@ -26,7 +26,7 @@ impl Lobby {
     }
 
     /// By how many there are in all.
-    fn room(&self) -> Door {
+    pub(super) fn room(&self) -> Door {
         let open = self.open();
         if self.guests.len() >= self.config.max_waiting.saturating_mul(2) {
             Door::Shut(Reject::Full)
@@ -40,7 +40,7 @@ impl Lobby {
     }
 
     /// By what this household has had already. If it is let in that counts.
-    fn allowance(&mut self, now: Instant, household: Household) -> Door {
+    pub(super) fn allowance(&mut self, now: Instant, household: Household) -> Door {
         if self.per_addr.of(household).conns >= self.config.max_conns_per_addr {
             return self.or_shut(Door::Refused(Reject::FullForAddr), household);
         }

@@ -10,7 +10,7 @@ use super::super::guest::Stage;
 use super::{Lobby, Reason};
 use crate::addr::PeerAddrs;
 use crate::io::ConnId;
-use crate::wire::{AttemptId, Observe, Opinion, Reject};
+use crate::wire::{AttemptId, Observe, Opinion};
 
 /// What has become of an address.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -26,12 +26,9 @@ enum Noted {
 impl Lobby {
     /// Tells a client its address, and keeps it for the peer of the client that it belongs to.
     pub(super) fn observe(&mut self, now: Instant, conn: ConnId, observe: &Observe) {
-        let Some(guest) = self.guests.get(&conn) else {
-            return;
-        };
-        let observed = match self.config.observed.of(guest.remote, &observe.headers) {
+        let observed = match self.sight(now, conn, &observe.headers) {
             Ok(observed) => observed,
-            Err(header) => return self.reject(now, conn, Reject::NoObservedAddr(header)),
+            Err(reject) => return self.reject(now, conn, reject),
         };
         let Observe { token, headers, .. } = observe;
         if let Err(reject) = self.config.admission.admit(&Caller { role: None, token, headers, observed }) {

@@ -99,7 +99,7 @@ impl Lobby {
             Stage::Seated { request, observed, also_observed, since } => {
                 Some((Side { conn, request, observed, also_observed, reading, answered: false }, since))
             }
-            Stage::Asking(_) | Stage::Leaving(_) => None,
+            Stage::Introducing(_) | Stage::Securing | Stage::Asking(_) | Stage::Leaving(_) => None,
         }
     }
 
@@ -131,7 +131,7 @@ impl Lobby {
 fn role_of(guests: &BTreeMap<ConnId, Guest>, conn: ConnId) -> Option<Role> {
     match &*guests.get(&conn)?.stage {
         Stage::Seated { request, .. } => Some(request.role),
-        Stage::Asking(_) | Stage::Leaving(_) => None,
+        Stage::Introducing(_) | Stage::Securing | Stage::Asking(_) | Stage::Leaving(_) => None,
     }
 }
 

@@ -127,7 +127,6 @@ fn malformed_heads_are_refused() {
     let rows: &[(&str, Vec<u8>)] = &[
         ("garbage line", b"garbage\r\n\r\n".to_vec()),
         ("no version", b"DIAL /tok\r\n\r\n".to_vec()),
-        ("nothing but line breaks", b"\r\n\r\n".to_vec()),
         ("cut short", head("DIAL /tok HTTP/1.1", UPGRADE)[..40].to_vec()),
         ("header without colon", head("DIAL /tok HTTP/1.1", &format!("{UPGRADE}garbage\r\n"))),
         ("space before the colon", head("DIAL /tok HTTP/1.1", &format!("{UPGRADE}X-A : b\r\n"))),
@@ -139,6 +138,10 @@ fn malformed_heads_are_refused() {
     for (name, head) in rows {
         let reject = Request::parse(head).expect_err(name);
         assert_eq!((reject.status().as_u16(), reject.code()), (400, "malformed"), "{name}: {reject}");
+    }
+    // The second is nothing but line breaks, with which version 2 begins.
+    for head in [&b"PROXY TCP4 192.0.2.1 203.0.113.1 1 2\r\nDIAL /tok HTTP/1.1\r\n\r\n"[..], b"\r\n\r\n"] {
+        assert_eq!(Request::parse(head).expect_err("a PROXY header"), Reject::UntrustedProxy);
     }
 }
 

@@ -119,7 +119,7 @@ impl Driver {
                 self.count();
             }
             // TLS is not simulated, but for the time that it takes.
-            Intent::Secure { conn } => match self.delay() {
+            Intent::Secure { conn, .. } => match self.delay() {
                 Some(delay) => {
                     self.handshakes.insert(conn, net.now() + delay);
                 }
