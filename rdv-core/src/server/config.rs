@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName};
 
-use super::{Admission, Open};
+use super::{Admission, ByteLimits, Open};
 use crate::addr::{parse_addr, unmapped};
 use crate::wire::HEAD_MAX;
 
@@ -53,6 +53,8 @@ pub struct LobbyConfig {
     /// Whether to keep the headers of waiting clients for [`Relay::request`](super::Relay::request). That is
     /// up to 16 KiB for each; by default they are dropped.
     pub keep_headers: bool,
+    /// How many bytes may be relayed. By default there is no limit.
+    pub bytes: ByteLimits,
 }
 
 impl LobbyConfig {
@@ -78,6 +80,7 @@ impl Default for LobbyConfig {
             observed: Observed::default(),
             page: true,
             keep_headers: false,
+            bytes: ByteLimits::default(),
         }
     }
 }

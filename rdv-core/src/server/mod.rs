@@ -8,6 +8,7 @@ mod households;
 mod lobby;
 mod look;
 mod metrics;
+mod rate;
 mod relay;
 mod report;
 
@@ -15,6 +16,7 @@ pub use admission::{Admission, Caller, Open};
 pub use config::{LobbyConfig, Observed};
 pub use lobby::{Lobby, LobbyEvent, Matched, Reason};
 pub use metrics::{Metrics, Readiness};
+pub use rate::{Allowance, ByteLimits};
 pub use relay::{Early, Relay, RelayEvent, Splice};
 pub use report::{DataEnd, RelayEnd, RelayReport, Traffic};
 

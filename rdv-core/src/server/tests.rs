@@ -11,6 +11,7 @@ mod metrics;
 mod model;
 mod observe;
 mod page;
+mod rate;
 mod relay;
 mod splice;
 mod states;

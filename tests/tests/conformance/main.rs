@@ -9,5 +9,6 @@ mod interfaces;
 mod limits;
 mod opinion;
 mod proxy;
+mod rates;
 mod server;
 mod streams;
