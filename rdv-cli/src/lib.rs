@@ -5,6 +5,7 @@
 //! own takes `rdv-blocking`, `rdv-tokio` or `rdv-smol`.
 #![forbid(unsafe_code)]
 
+pub mod bytes;
 pub mod check;
 pub mod duration;
 pub mod exit;

@@ -91,8 +91,9 @@ pub use client::{
 pub use contract::{Contract, Meaning, Watched};
 pub use io::{ConnId, Input, Intent, Output, Target};
 pub use server::{
-    Admission, Caller, DataEnd, Early, Lobby, LobbyConfig, LobbyEvent, Matched, Metrics, Observed, Open,
-    Readiness, Reason, Relay, RelayEnd, RelayEvent, RelayReport, Splice, TlsStart, Traffic,
+    Admission, Allowance, ByteLimits, Caller, DataEnd, Early, Lobby, LobbyConfig, LobbyEvent, Matched,
+    Metrics, Observed, Open, Readiness, Reason, Relay, RelayEnd, RelayEvent, RelayReport, Splice, TlsStart,
+    Traffic,
 };
 pub use token::{Token, TokenError};
 pub use wire::{

@@ -1,6 +1,6 @@
 //! The data path of a relay: a plain copy in both directions, by rdv/1 section 5, at the least cost that the system allows.
 //!
-//! A [`Flow`] is one direction, two of them are a pair. It is told of both [ends](End), which an adapter makes of its own
+//! A [`Flow`] is one direction, an [`Exchange`] both. It is told of both [ends](End), which an adapter makes of its own
 //! streams, and [carries](Flow::carry) bytes until one of them is not ready. Nothing here waits.
 //!
 //! Small exchanges are a `recv` and a `send`. Once reads come back full, bytes between two plain sockets go through a pipe
@@ -53,9 +53,9 @@
 //! alice.write_all(b"hello")?;
 //! alice.shutdown(Shutdown::Write)?;
 //!
-//! let (pool, mut buffer) = (Pool::default(), vec![0; BUFFER_LEN]);
+//! let (pool, mut buffer, mut most) = (Pool::default(), vec![0; BUFFER_LEN], u64::MAX);
 //! let mut flow = Flow::new(Vec::new(), false);
-//! while flow.carry(&mut from, &mut to, &pool, &mut buffer)? != Carried::Ended {}
+//! while flow.carry(&mut from, &mut to, &pool, &mut buffer, &mut most)? != Carried::Ended {}
 //! assert_eq!(flow.carried(), 5);
 //!
 //! let mut got = String::new();
@@ -70,9 +70,11 @@ use std::io::{self, ErrorKind, Read};
 
 use socket2::SockRef;
 
+pub use self::exchange::Exchange;
 use self::pipe::Pipe;
 pub use self::pipe::Pool;
 
+mod exchange;
 #[cfg_attr(any(target_os = "linux", target_os = "android"), path = "relay/pipe.rs")]
 #[cfg_attr(not(any(target_os = "linux", target_os = "android")), path = "relay/no_pipe.rs")]
 mod pipe;
@@ -134,7 +136,7 @@ pub enum Way {
 pub enum Carried {
     /// Until one of the ends was not ready.
     Blocked,
-    /// Until the turn was over. There is more, once others had theirs.
+    /// Until the turn was over, or as far as was allowed. There may be more, once others had their turn.
     Busy,
     /// To the end of the stream, which has been passed on.
     Ended,
@@ -156,6 +158,7 @@ pub struct Flow {
     state: State,
     /// Whether reads come back full.
     bulk: bool,
+    read: u64,
     carried: u64,
 }
 
@@ -189,12 +192,15 @@ impl Flow {
     /// A flow that has read `early` so far, and whose stream may have ended with that.
     pub fn new(early: Vec<u8>, is_at_eof: bool) -> Self {
         let state = if is_at_eof { State::Ending } else { State::Open };
-        Self { held: Held::Bytes(early), state, bulk: false, carried: 0 }
+        let read = early.len() as u64;
+        Self { held: Held::Bytes(early), state, bulk: false, read, carried: 0 }
     }
 
     /// Carries bytes, for one turn at most: the time of four pipes, so that pairs which share a thread have equal parts of it.
     ///
-    /// `buffer` is for bytes on their way; none stay in it. It should have [`BUFFER_LEN`], and must not be empty.
+    /// `buffer` is for bytes on their way; none stay in it. It should have [`BUFFER_LEN`], and must not be empty. So many as
+    /// `most` says are read at the most; it is what is left of that afterwards. What is [held](Self::held) is written in any
+    /// case.
     ///
     /// # Errors
     /// The system's, and on which end. The flow is not to be carried on then.
@@ -204,6 +210,7 @@ impl Flow {
         to: &mut E,
         pool: &Pool,
         buffer: &mut [u8],
+        most: &mut u64,
     ) -> Result<Carried, Broken> {
         let mut left = TURN;
         loop {
@@ -221,14 +228,19 @@ impl Flow {
                 }
                 State::Ended => return Ok(Carried::Ended),
             }
-            if left == 0 {
+            if left == 0 || *most == 0 {
                 return Ok(Carried::Busy);
             }
             let plain = from.is_plain() && to.is_plain();
+            let may = usize::try_from(*most).unwrap_or(usize::MAX);
+            let allowed = buffer.len().min(may);
+            let buffer = &mut buffer[..allowed];
+            let before = self.read;
             let cost = match if self.bulk && plain { pool.lend() } else { None } {
-                Some(pipe) => self.fill(pipe, from, to, buffer)?,
+                Some(pipe) => self.fill(pipe, from, to, buffer, may)?,
                 None => self.copy(from, to, buffer)?,
             };
+            *most -= self.read - before;
             match cost {
                 Some(cost) => left = left.saturating_sub(cost),
                 None => return Ok(Carried::Blocked),
@@ -239,6 +251,11 @@ impl Flow {
     /// Bytes that the other end has been written so far.
     pub fn carried(&self) -> u64 {
         self.carried
+    }
+
+    /// Bytes that have been read and are still to be written.
+    pub fn held(&self) -> u64 {
+        self.read - self.carried
     }
 
     /// Whether the stream has ended, and its end has been passed on.
@@ -252,6 +269,7 @@ impl Flow {
         match from.read(&mut buffer[..most]) {
             Ok(0) => self.state = State::Ending,
             Ok(len) => {
+                self.read += len as u64;
                 self.bulk = len >= if self.bulk { TINY } else { most };
                 self.pass(&buffer[..len], to)?;
                 return Ok(Some(len));
@@ -262,28 +280,31 @@ impl Flow {
         Ok(Some(0))
     }
 
-    /// The same, into a pipe; the write comes next.
+    /// The same by so many bytes at most, into a pipe; the write comes next.
     fn fill<E: End>(
         &mut self,
         mut pipe: Pipe,
         from: &mut E,
         to: &mut E,
         buffer: &mut [u8],
+        most: usize,
     ) -> Result<Option<usize>, Broken> {
         let mut copied = false;
         // It may be called more than once: a runtime asks again after it has looked at the socket.
         let filled = from.on_socket(Way::In, &mut |tcp| {
-            let result = pipe.fill(&tcp.0);
+            let result = pipe.fill(&tcp.0, most);
             copied = matches!(&result, Err(err) if is_worth_reading(err));
             if copied { (&*tcp.0).read(buffer) } else { result }
         });
         match filled {
             Ok(0) => self.state = State::Ending,
             Ok(len) if copied => {
+                self.read += len as u64;
                 self.pass(&buffer[..len], to)?;
                 return Ok(Some(len));
             }
             Ok(len) => {
+                self.read += len as u64;
                 self.bulk = len >= TINY;
                 self.held = Held::Piped(pipe);
                 return Ok(Some(STEP));

@@ -3,17 +3,16 @@
 use std::io::ErrorKind;
 
 use rdv_core::{ConnId, DataEnd, Splice, Traffic};
-use rdv_socket::relay::{Broken, Carried, Flow, Pool};
+use rdv_socket::relay::{Carried, Exchange, Flow, Pool};
 
 use crate::driver::Driver;
 
 /// Both directions of a pair.
 #[derive(Debug)]
 pub(super) struct Copy {
-    dialer: ConnId,
-    accepter: ConnId,
-    to_accepter: Flow,
-    to_dialer: Flow,
+    /// The dialer, and the accepter.
+    conns: [ConnId; 2],
+    exchange: Exchange,
 }
 
 /// How far a turn of copying went.
@@ -30,44 +29,26 @@ impl Copy {
     pub(super) fn new(splice: Splice) -> Self {
         let Splice { dialer, accepter, early, .. } = splice;
         let to_dialer = Flow::new(early.data.to_vec(), early.eof);
-        Self { dialer, accepter, to_accepter: Flow::new(Vec::new(), false), to_dialer }
+        let exchange = Exchange::new(Flow::new(Vec::new(), false), to_dialer);
+        Self { conns: [dialer, accepter], exchange }
     }
 
     pub(super) fn traffic(&self) -> Traffic {
-        Traffic { to_accepter: self.to_accepter.carried(), to_dialer: self.to_dialer.carried() }
+        let [to_accepter, to_dialer] = self.exchange.carried();
+        Traffic { to_accepter, to_dialer }
     }
 
-    pub(super) fn pump(&mut self, driver: &mut Driver, pool: &Pool, buffer: &mut [u8]) -> Pumped {
-        match self.carry(driver, pool, buffer) {
-            Ok(_) if self.to_accepter.is_ended() && self.to_dialer.is_ended() => {
-                Pumped::Ended(DataEnd::Complete)
-            }
-            Ok(true) => Pumped::Busy,
-            Ok(false) => Pumped::Blocked,
-            Err((conn, kind)) => Pumped::Ended(DataEnd::Broken(conn, kind)),
+    /// By so many bytes at the most.
+    pub(super) fn pump(&mut self, driver: &mut Driver, pool: &Pool, buffer: &mut [u8], most: u64) -> Pumped {
+        let ends = match driver.pair_mut(self.conns) {
+            Ok(ends) => ends,
+            Err(conn) => return Pumped::Ended(DataEnd::Broken(conn, ErrorKind::NotConnected)),
+        };
+        match self.exchange.carry(ends, pool, buffer, most) {
+            Ok(Carried::Blocked) => Pumped::Blocked,
+            Ok(Carried::Busy) => Pumped::Busy,
+            Ok(Carried::Ended) => Pumped::Ended(DataEnd::Complete),
+            Err((end, err)) => Pumped::Ended(DataEnd::Broken(self.conns[end], err.kind())),
         }
-    }
-
-    /// Whether there is more to carry at once; or which connection failed.
-    fn carry(
-        &mut self,
-        driver: &mut Driver,
-        pool: &Pool,
-        buffer: &mut [u8],
-    ) -> Result<bool, (ConnId, ErrorKind)> {
-        let Self { dialer, accepter, to_accepter, to_dialer } = self;
-        let conns = [*dialer, *accepter];
-        let [one, two] = driver.pair_mut(conns).map_err(|conn| (conn, ErrorKind::NotConnected))?;
-        let to_accepter = to_accepter.carry(one, two, pool, buffer).map_err(of([conns[0], conns[1]]))?;
-        let to_dialer = to_dialer.carry(two, one, pool, buffer).map_err(of([conns[1], conns[0]]))?;
-        Ok([to_accepter, to_dialer].contains(&Carried::Busy))
-    }
-}
-
-/// Which of the two has failed, the one that was read from or the one that was written to.
-fn of([from, to]: [ConnId; 2]) -> impl FnOnce(Broken) -> (ConnId, ErrorKind) {
-    move |broken| match broken {
-        Broken::From(err) => (from, err.kind()),
-        Broken::To(err) => (to, err.kind()),
     }
 }

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Instant;
 
 use mio::{Events, Poll};
-use rdv_core::{ConnId, Output, Relay, RelayEvent};
+use rdv_core::{Allowance, ConnId, Output, Relay, RelayEvent};
 use rdv_socket::relay::{BUFFER_LEN, Pool};
 
 use super::copy::{Copy, Pumped};
@@ -55,6 +55,7 @@ impl Shift {
 
     pub(super) fn run(mut self, orders: &Receiver<Order>) {
         let mut events = Events::with_capacity(1024);
+        let mut ready = Vec::new();
         loop {
             loop {
                 match orders.try_recv() {
@@ -63,7 +64,6 @@ impl Shift {
                     Err(TryRecvError::Empty) => break,
                 }
             }
-            let mut ready = Vec::new();
             let deadline = match self.busy.is_empty() {
                 true => self.deadlines.first().map(|(at, _)| *at),
                 false => Some(Instant::now()),
@@ -78,7 +78,7 @@ impl Shift {
                     self.act(id, |relay| relay.handle_input(Instant::now(), answer.input()));
                 }
             }
-            for (conn, failed) in ready {
+            for (conn, failed) in ready.drain(..) {
                 self.conn_ready(conn, failed);
             }
             for _ in 0..self.busy.len() {
@@ -149,6 +149,9 @@ impl Shift {
                 }
                 relay.handle_timeout(now);
             });
+            if self.pairs.get(&id).is_some_and(|pair| pair.relay.is_limited()) {
+                self.queue(id);
+            }
         }
     }
 
@@ -193,17 +196,34 @@ impl Shift {
         let Some(copy) = &mut pair.copy else {
             return;
         };
-        match copy.pump(&mut self.driver, &self.pool, &mut self.buffer) {
-            Pumped::Blocked => {}
-            Pumped::Busy => {
-                if !std::mem::replace(&mut pair.queued, true) {
-                    self.busy.push_back(id);
-                }
-            }
-            Pumped::Ended(end) => {
-                let traffic = copy.traffic();
-                self.act(id, |relay| relay.handle_end(Instant::now(), traffic, end));
-            }
+        let is_limited = pair.relay.is_limited();
+        let allowance = match is_limited {
+            true => pair.relay.allowance(Instant::now()),
+            false => Allowance::Carry(u64::MAX),
+        };
+        let Allowance::Carry(most) = allowance else {
+            // There is a new deadline.
+            return self.act(id, |_| {});
+        };
+        let pumped = copy.pump(&mut self.driver, &self.pool, &mut self.buffer, most);
+        let traffic = copy.traffic();
+        if let Pumped::Ended(end) = pumped {
+            return self.act(id, |relay| relay.handle_end(Instant::now(), traffic, end));
+        }
+        if is_limited {
+            self.act(id, |relay| relay.handle_traffic(Instant::now(), traffic));
+        }
+        if let Pumped::Busy = pumped {
+            self.queue(id);
+        }
+    }
+
+    /// It has its turn when those in front of it had theirs.
+    fn queue(&mut self, id: PairId) {
+        if let Some(pair) = self.pairs.get_mut(&id)
+            && !std::mem::replace(&mut pair.queued, true)
+        {
+            self.busy.push_back(id);
         }
     }
 

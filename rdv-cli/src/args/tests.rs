@@ -118,6 +118,17 @@ fn limits_reach_the_configuration() {
 }
 
 #[test]
+fn limits_of_bytes_reach_the_configuration() {
+    let get = |args: &[&str]| {
+        let bytes = lobby(args).bytes;
+        [bytes.rate, bytes.rate_per_pair, bytes.bytes_per_pair].map(|limit| limit.map_or(0, u64::from))
+    };
+    assert_eq!(get(&[]), [0; 3]);
+    assert_eq!(get(&["--max-rate", "10M"]), [10 << 20, 0, 0]);
+    assert_eq!(get(&["--max-rate-per-pair", "500k", "--max-bytes-per-pair", "2G"]), [0, 500 << 10, 2 << 30]);
+}
+
+#[test]
 fn headers_reach_the_configuration() {
     let headers = config(&["-H", "Authorization: Bearer x", "--header", "X-Note: a: b"]).headers;
     // Values may be secrets, so only names are shown.

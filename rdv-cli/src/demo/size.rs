@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use rdv_cli::bytes::{Bytes, BytesError};
+
 /// How much the demo sends each way: 1 byte to 1 GiB, since it is held in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Size(usize);
@@ -24,23 +26,12 @@ impl FromStr for Size {
     type Err = SizeError;
 
     fn from_str(text: &str) -> Result<Size, SizeError> {
-        let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-        let (number, unit) = text.split_at(digits);
-        let unit = match unit.trim_start().to_ascii_lowercase().as_str() {
-            "" | "b" => 1,
-            "k" | "kib" => KIB,
-            "m" | "mib" => MIB,
-            "g" | "gib" => GIB,
-            _ => return Err(SizeError::Malformed),
+        let bytes = match text.parse() {
+            Ok(Bytes(bytes)) => usize::try_from(bytes.get()).ok(),
+            Err(BytesError::OutOfRange) => None,
+            Err(BytesError::Malformed) => return Err(SizeError::Malformed),
         };
-        if number.is_empty() {
-            return Err(SizeError::Malformed);
-        }
-        // What does not fit is too large as well.
-        match number.parse().ok().and_then(|number: usize| number.checked_mul(unit)) {
-            Some(bytes @ 1..=GIB) => Ok(Size(bytes)),
-            _ => Err(SizeError::OutOfRange),
-        }
+        bytes.filter(|bytes| *bytes <= GIB).map(Size).ok_or(SizeError::OutOfRange)
     }
 }
 

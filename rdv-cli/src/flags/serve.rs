@@ -4,6 +4,7 @@ mod access;
 mod limits;
 mod observed;
 mod operations;
+mod traffic;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use self::access::AccessFlags;
 use self::limits::Limits;
 use self::observed::ObservedFlags;
 use self::operations::Operations;
+use self::traffic::Traffic;
 use crate::exit::Exit;
 
 /// What an operator decides.
@@ -33,6 +35,8 @@ pub struct ServeArgs {
     access: AccessFlags,
     #[command(flatten)]
     operations: Operations,
+    #[command(flatten)]
+    traffic: Traffic,
 }
 
 impl ServeArgs {
@@ -61,6 +65,7 @@ impl ServeArgs {
         self.observed.apply(&mut config);
         self.limits.apply(&mut config);
         self.operations.apply(&mut config);
+        self.traffic.apply(&mut config);
         config
     }
 

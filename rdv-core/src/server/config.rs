@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Admission, Observed, Open};
+use super::{Admission, ByteLimits, Observed, Open};
 use crate::addr::Cidr;
 use crate::wire::HEAD_MAX;
 
@@ -55,6 +55,8 @@ pub struct LobbyConfig {
     /// Whether to keep the headers of waiting clients for [`Relay::request`](super::Relay::request). That is
     /// up to 16 KiB for each; by default they are dropped.
     pub keep_headers: bool,
+    /// How many bytes may be relayed. By default there is no limit.
+    pub bytes: ByteLimits,
 }
 
 impl LobbyConfig {
@@ -81,6 +83,7 @@ impl Default for LobbyConfig {
             trusted_proxies: Vec::new(),
             page: true,
             keep_headers: false,
+            bytes: ByteLimits::default(),
         }
     }
 }

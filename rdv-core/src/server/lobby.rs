@@ -21,6 +21,7 @@ use super::guest::{Guest, Stage};
 use super::households::{Buckets, Household, Households};
 use super::metrics::{Census, HeadFault, Metrics};
 use super::observed::{Advisor, Doubt};
+use super::rate::Rates;
 use super::relay::Relay;
 use super::{Caller, LobbyConfig};
 use crate::Watch;
@@ -50,6 +51,7 @@ pub struct Lobby {
     advisor: Advisor,
     /// Each relay holds a clone of it, until it is history.
     living_pairs: Arc<()>,
+    rates: Rates,
     closed: bool,
     census: Census,
     watch: Watch,
@@ -117,6 +119,7 @@ impl Lobby {
     pub fn with_metrics(config: LobbyConfig, metrics: Arc<Metrics>) -> Self {
         Self {
             census: Census::new(metrics, config.max_waiting),
+            rates: Rates::new(config.bytes),
             config,
             out: Outbox::new(),
             guests: BTreeMap::new(),

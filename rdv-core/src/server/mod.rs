@@ -9,6 +9,7 @@ mod lobby;
 mod look;
 mod metrics;
 mod observed;
+mod rate;
 mod relay;
 mod report;
 
@@ -17,6 +18,7 @@ pub use config::LobbyConfig;
 pub use lobby::{Lobby, LobbyEvent, Matched, Reason, TlsStart};
 pub use metrics::{Metrics, Readiness};
 pub use observed::Observed;
+pub use rate::{Allowance, ByteLimits};
 pub use relay::{Early, Relay, RelayEvent, Splice};
 pub use report::{DataEnd, RelayEnd, RelayReport, Traffic};
 

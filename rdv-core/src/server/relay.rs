@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::farewell::Farewell;
 use super::look::Look;
 use super::metrics::PairCount;
+use super::rate::{Allowance, Pace};
 use super::{DataEnd, RelayEnd, RelayReport, Traffic};
 use crate::Watch;
 use crate::addr::PeerAddrs;
@@ -32,6 +33,8 @@ pub struct Relay {
     started: Instant,
     idle_timeout: Option<Duration>,
     idle_at: Option<Instant>,
+    /// How fast its bytes may be carried, if there is a limit.
+    pace: Option<Box<Pace>>,
     traffic: Traffic,
     /// When the byte counters are to be looked at again, and what they were by then.
     look: Option<Look>,
@@ -115,6 +118,7 @@ impl Relay {
         accepter: Side,
         idle_timeout: Option<Duration>,
         count: PairCount,
+        pace: Option<Box<Pace>>,
     ) -> Self {
         let mut out = Outbox::new();
         let mut watch = Watch::new(now);
@@ -143,6 +147,7 @@ impl Relay {
             started: now,
             idle_timeout,
             idle_at: idle_timeout.map(|timeout| after(now, timeout)),
+            pace,
             traffic: Traffic::default(),
             look: None,
             count,
@@ -246,14 +251,47 @@ impl Relay {
         }
     }
 
+    /// Whether the data path has limits, as long as it goes on. If not, it need not ask for an [`allowance`](Relay::allowance).
+    pub fn is_limited(&self) -> bool {
+        self.pace.is_some()
+    }
+
+    /// What the data path may do now. To be asked before each turn of a relay that [is limited](Relay::is_limited); behind
+    /// the turn comes [`handle_traffic`](Relay::handle_traffic), whether there were bytes or not.
+    ///
+    /// If it is to wait, there is a new deadline: poll for it. After that the data path is carried on, whatever its streams
+    /// are ready for.
+    pub fn allowance(&mut self, now: Instant) -> Allowance {
+        self.watch.called(now);
+        let State::Spliced = *self.state else {
+            return Allowance::Carry(0);
+        };
+        let Some(pace) = &mut self.pace else {
+            return Allowance::Carry(u64::MAX);
+        };
+        let allowance = pace.allowance(now);
+        if let Allowance::Wait(at) = allowance {
+            // Whoever is made to wait is not idle.
+            self.idle_at = self.idle_at.max(self.idle_timeout.map(|timeout| after(at, timeout)));
+        }
+        allowance
+    }
+
     /// Takes the byte counts of the data path. To be called before [`handle_timeout`](Relay::handle_timeout)
     /// when the deadline has come, and otherwise as rarely as is convenient.
     pub fn handle_traffic(&mut self, now: Instant, traffic: Traffic) {
         self.watch.called(now);
-        if matches!(*self.state, State::Spliced) && self.traffic != traffic {
+        if !matches!(*self.state, State::Spliced) {
+            return;
+        }
+        if self.traffic != traffic {
             self.count.passed_on(std::mem::replace(&mut self.traffic, traffic), traffic);
             self.be_active(now);
             self.look = Some(Look::soon(now));
+        }
+        let carried = traffic.to_accepter.saturating_add(traffic.to_dialer);
+        if self.pace.as_mut().is_some_and(|pace| pace.settle(now, carried)) {
+            self.finish(now, RelayEnd::OverLimit);
         }
     }
 
@@ -272,6 +310,9 @@ impl Relay {
     /// Takes note of the time. Harmless when nothing is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.watch.timeout(now);
+        if let Some(pace) = &mut self.pace {
+            pace.time_passes(now);
+        }
         if self.idle_at.is_some_and(|at| at <= now) {
             let rejected = matches!(*self.state, State::Rejected(_));
             self.finish(now, if rejected { RelayEnd::Rejected } else { RelayEnd::Idle });
@@ -288,8 +329,12 @@ impl Relay {
     /// The next thing to do or to know.
     pub fn poll_output(&mut self) -> Output<RelayEvent> {
         self.fresh = false;
-        let Self { out, idle_at, look, .. } = self;
-        let output = out.poll(|| earlier(*idle_at, look.as_ref().map(|look| look.at)));
+        let Self { out, idle_at, look, pace, .. } = self;
+        let output = out.poll(|| {
+            let look_at = look.as_ref().map(|look| look.at);
+            let until = pace.as_ref().and_then(|pace| pace.until());
+            earlier(*idle_at, earlier(look_at, until))
+        });
         self.watch.output(&output);
         output
     }
@@ -324,7 +369,7 @@ impl Relay {
                 self.out.close(conn);
             }
         }
-        (self.idle_at, self.look, self.living) = (None, None, None);
+        (self.idle_at, self.look, self.living, self.pace) = (None, None, None, None);
         self.count.ended(end);
         self.out.event(RelayEvent::Finished(Box::new(RelayReport {
             token: self.dialer.request.token.clone(),

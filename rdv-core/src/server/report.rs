@@ -63,6 +63,8 @@ pub enum RelayEnd {
     Rejected,
     /// No byte came for the idle timeout.
     Idle,
+    /// There were more bytes than [one pair may have relayed](super::ByteLimits::bytes_per_pair).
+    OverLimit,
     /// The server shut down.
     ShutDown,
 }
@@ -77,6 +79,7 @@ impl RelayEnd {
         "accepter-broken",
         "rejected",
         "idle",
+        "over-limit",
         "shut-down",
     ];
 
@@ -90,6 +93,7 @@ impl RelayEnd {
             RelayEnd::Broken(Role::Accept, _) => "accepter-broken",
             RelayEnd::Rejected => "rejected",
             RelayEnd::Idle => "idle",
+            RelayEnd::OverLimit => "over-limit",
             RelayEnd::ShutDown => "shut-down",
         }
     }
@@ -138,6 +142,7 @@ impl fmt::Display for RelayEnd {
             RelayEnd::Broken(Role::Accept, kind) => write!(f, "the accepter's connection failed: {kind}"),
             RelayEnd::Rejected => f.write_str("rejected by the application"),
             RelayEnd::Idle => f.write_str("idle for too long"),
+            RelayEnd::OverLimit => f.write_str("more bytes than a pair may have relayed"),
             RelayEnd::ShutDown => f.write_str("the server shut down"),
         }
     }

@@ -5,17 +5,16 @@ use std::io::ErrorKind;
 use std::task::{Context, Poll};
 
 use rdv_core::{ConnId, DataEnd, Splice, Traffic};
-use rdv_socket::relay::{BUFFER_LEN, Broken, Carried, Flow, Pool};
+use rdv_socket::relay::{BUFFER_LEN, Carried, Exchange, Flow, Pool};
 
 use crate::driver::{Driver, StreamEnd};
 
 /// Both directions of a pair.
 #[derive(Debug)]
 pub(super) struct Copy {
-    dialer: ConnId,
-    accepter: ConnId,
-    to_accepter: Flow,
-    to_dialer: Flow,
+    /// The dialer, and the accepter.
+    conns: [ConnId; 2],
+    exchange: Exchange,
     pool: Pool,
 }
 
@@ -24,47 +23,34 @@ impl Copy {
     pub(super) fn new(splice: Splice, pool: Pool) -> Self {
         let Splice { dialer, accepter, early, .. } = splice;
         let to_dialer = Flow::new(early.data.to_vec(), early.eof);
-        Self { dialer, accepter, to_accepter: Flow::new(Vec::new(), false), to_dialer, pool }
+        let exchange = Exchange::new(Flow::new(Vec::new(), false), to_dialer);
+        Self { conns: [dialer, accepter], exchange, pool }
     }
 
     pub(super) fn traffic(&self) -> Traffic {
-        Traffic { to_accepter: self.to_accepter.carried(), to_dialer: self.to_dialer.carried() }
+        let [to_accepter, to_dialer] = self.exchange.carried();
+        Traffic { to_accepter, to_dialer }
     }
 
-    /// Copies what there is to copy, but not without end while others wait. Ready at the end of both directions, or at the
-    /// first error.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, driver: &mut Driver) -> Poll<DataEnd> {
-        match self.carry(cx, driver) {
-            Ok(_) if self.to_accepter.is_ended() && self.to_dialer.is_ended() => {
-                return Poll::Ready(DataEnd::Complete);
-            }
-            Ok(true) => cx.waker().wake_by_ref(),
-            Ok(false) => {}
-            Err((conn, kind)) => return Poll::Ready(DataEnd::Broken(conn, kind)),
+    /// Copies what there is to copy, by so many bytes at the most, and not without end while others wait. Ready at the end of
+    /// both directions, or at the first error.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, driver: &mut Driver, most: u64) -> Poll<DataEnd> {
+        let pair = match driver.pair_mut(self.conns) {
+            Ok(pair) => pair,
+            Err(conn) => return Poll::Ready(DataEnd::Broken(conn, ErrorKind::NotConnected)),
+        };
+        let [one, two] = &mut pair.map(|stream| StreamEnd::new(stream, cx.waker()));
+        let carried = BUFFER.with_borrow_mut(|buffer| {
+            buffer.resize(BUFFER_LEN, 0);
+            self.exchange.carry([one, two], &self.pool, buffer, most)
+        });
+        match carried {
+            Ok(Carried::Blocked) => {}
+            Ok(Carried::Busy) => cx.waker().wake_by_ref(),
+            Ok(Carried::Ended) => return Poll::Ready(DataEnd::Complete),
+            Err((end, err)) => return Poll::Ready(DataEnd::Broken(self.conns[end], err.kind())),
         }
         Poll::Pending
-    }
-
-    /// Whether there is more to carry at once; or which connection failed.
-    fn carry(&mut self, cx: &mut Context<'_>, driver: &mut Driver) -> Result<bool, (ConnId, ErrorKind)> {
-        let Self { dialer, accepter, to_accepter, to_dialer, pool } = self;
-        let conns = [*dialer, *accepter];
-        let pair = driver.pair_mut(conns).map_err(|conn| (conn, ErrorKind::NotConnected))?;
-        let [one, two] = &mut pair.map(|stream| StreamEnd::new(stream, cx.waker()));
-        BUFFER.with_borrow_mut(|buffer| {
-            buffer.resize(BUFFER_LEN, 0);
-            let to_accepter = to_accepter.carry(one, two, pool, buffer).map_err(of([conns[0], conns[1]]))?;
-            let to_dialer = to_dialer.carry(two, one, pool, buffer).map_err(of([conns[1], conns[0]]))?;
-            Ok([to_accepter, to_dialer].contains(&Carried::Busy))
-        })
-    }
-}
-
-/// Which of the two has failed, the one that was read from or the one that was written to.
-fn of([from, to]: [ConnId; 2]) -> impl FnOnce(Broken) -> (ConnId, ErrorKind) {
-    move |broken| match broken {
-        Broken::From(err) => (from, err.kind()),
-        Broken::To(err) => (to, err.kind()),
     }
 }
 

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use rdv_core::{ConnId, Output, Relay, RelayEvent};
+use rdv_core::{Allowance, ConnId, Output, Relay, RelayEvent};
 use rdv_socket::relay::Pool;
 
 use super::copy::Copy;
@@ -51,16 +51,10 @@ impl Pair {
     }
 
     /// Waits for something to happen, and tells the relay of it.
-    fn poll_turn(&mut self, cx: &mut Context<'_>, deadline: Option<Instant>) -> Poll<()> {
-        let happened = match &mut self.copy {
-            None => self.driver.poll(cx).is_ready(),
-            Some(copy) => match copy.poll(cx, &mut self.driver) {
-                Poll::Ready(end) => {
-                    self.relay.handle_end(Instant::now(), copy.traffic(), end);
-                    true
-                }
-                Poll::Pending => false,
-            },
+    fn poll_turn(&mut self, cx: &mut Context<'_>, mut deadline: Option<Instant>) -> Poll<()> {
+        let happened = match self.copy.is_some() {
+            false => self.driver.poll(cx).is_ready(),
+            true => self.poll_copy(cx, &mut deadline),
         };
         while let Some(answer) = self.driver.next_answer() {
             self.relay.handle_input(Instant::now(), answer.input());
@@ -73,6 +67,37 @@ impl Pair {
             self.relay.handle_timeout(Instant::now());
         }
         if happened || late { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+impl Pair {
+    /// Carries on with the data path, as far as the relay allows; or else the deadline becomes that of the relay. Whether
+    /// the relay has been told something.
+    fn poll_copy(&mut self, cx: &mut Context<'_>, deadline: &mut Option<Instant>) -> bool {
+        let Some(copy) = &mut self.copy else {
+            return false;
+        };
+        let is_limited = self.relay.is_limited();
+        let most = match if is_limited {
+            self.relay.allowance(Instant::now())
+        } else {
+            Allowance::Carry(u64::MAX)
+        } {
+            Allowance::Carry(most) => most,
+            Allowance::Wait(at) => {
+                *deadline = Some(deadline.map_or(at, |deadline| deadline.min(at)));
+                return false;
+            }
+        };
+        let ended = copy.poll(cx, &mut self.driver, most);
+        let traffic = copy.traffic();
+        match ended {
+            Poll::Ready(end) => self.relay.handle_end(Instant::now(), traffic, end),
+            Poll::Pending if is_limited => self.relay.handle_traffic(Instant::now(), traffic),
+            Poll::Pending => {}
+        }
+        // That may have been its end.
+        ended.is_ready() || is_limited && !self.relay.is_limited()
     }
 }
 

@@ -19,7 +19,7 @@ impl Pool {
 }
 
 impl Pipe {
-    pub(super) fn fill(&mut self, _: &SockRef<'_>) -> io::Result<usize> {
+    pub(super) fn fill(&mut self, _: &SockRef<'_>, _: usize) -> io::Result<usize> {
         match *self {}
     }
 

@@ -71,12 +71,13 @@ impl Pool {
 }
 
 impl Pipe {
-    /// Fills it with what has come to a socket: with 0 bytes, at the stream's end. It must be empty.
-    pub(super) fn fill(&mut self, from: &SockRef<'_>) -> io::Result<usize> {
+    /// Fills it with what has come to a socket, but no more than that: with 0 bytes, at the stream's end. It must be empty.
+    pub(super) fn fill(&mut self, from: &SockRef<'_>, most: usize) -> io::Result<usize> {
         let Some(ends) = &self.ends else {
             return Ok(0);
         };
-        let len = splice(&**from, None, &ends.write, None, PIPE_LEN, SpliceFFlags::SPLICE_F_NONBLOCK)?;
+        let most = most.min(PIPE_LEN);
+        let len = splice(&**from, None, &ends.write, None, most, SpliceFFlags::SPLICE_F_NONBLOCK)?;
         self.len += len;
         Ok(len)
     }

@@ -1,5 +1,7 @@
 //! Bytes arrive, whichever way they take; and what is quiet holds nothing.
 
+mod exchange;
+
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::thread;
@@ -74,7 +76,12 @@ impl Course {
     }
 
     fn carry(&mut self) -> Result<Carried, Broken> {
-        self.flow.carry(&mut self.from, &mut self.to, &self.pool, &mut self.buffer)
+        let mut most = u64::MAX;
+        self.carry_at_most(&mut most)
+    }
+
+    fn carry_at_most(&mut self, most: &mut u64) -> Result<Carried, Broken> {
+        self.flow.carry(&mut self.from, &mut self.to, &self.pool, &mut self.buffer, most)
     }
 
     fn carry_until(&mut self, what: &str, is_so: impl Fn(&Self, Carried) -> bool) {
@@ -164,6 +171,37 @@ fn a_turn_comes_to_its_end() {
     course.carry_until("a flow that has more to do", |_, carried| carried == Carried::Busy);
     for stream in [&course.sender, &course.receiver] {
         stream.shutdown(Shutdown::Both).unwrap();
+    }
+}
+
+/// Small ones by a read, many by a pipe, and without one.
+#[test]
+fn no_more_is_read_than_is_allowed() {
+    for (is_plain, bulk) in [(true, false), (true, true), (false, true)] {
+        let mut course = Course::new(is_plain);
+        course.flow.bulk = bulk;
+        let sent = pattern(100_000);
+        course.sender.write_all(&sent).unwrap();
+        course.sender.shutdown(Shutdown::Write).unwrap();
+        let (mut got, mut allowed) = (Vec::new(), 0);
+        while got.len() < sent.len() {
+            let step = [1, 1000, 33_000][got.len() % 3];
+            let mut most = step;
+            wait_for("as much as is allowed, or the end", || {
+                let carried =
+                    course.carry_at_most(&mut most).map_err(|(Broken::From(err) | Broken::To(err))| err)?;
+                Ok((most == 0 || carried == Carried::Ended).then_some(()))
+            });
+            allowed += step - most;
+            assert_eq!(course.flow.carried() + course.flow.held(), allowed);
+            let mut more = vec![0; (allowed - got.len() as u64) as usize];
+            course.receiver.read_exact(&mut more).unwrap();
+            got.extend(more);
+        }
+        assert!(got == sent, "other bytes than were sent");
+        course.carry_until("the end, by what was never allowed a byte more", |_, carried| {
+            carried == Carried::Ended
+        });
     }
 }
 

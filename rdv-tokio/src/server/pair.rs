@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use rdv_core::{ConnId, Intent, Output, Reject, Relay, RelayEvent, Traffic};
+use rdv_core::{Allowance, ConnId, Intent, Output, Reject, Relay, RelayEvent, Traffic};
 use rdv_socket::relay::Pool;
 
 use super::path::Path;
@@ -83,16 +83,10 @@ impl Pair {
     }
 
     /// Waits for something to happen, and tells the relay of it.
-    fn poll_turn(&mut self, cx: &mut Context<'_>, deadline: Option<Instant>) -> Poll<()> {
-        let happened = match &mut self.path {
-            None => self.driver.poll(cx).is_ready(),
-            Some(path) => match path.poll(cx, &mut self.driver) {
-                Poll::Ready(end) => {
-                    self.relay.handle_end(now(), path.traffic(), end);
-                    true
-                }
-                Poll::Pending => false,
-            },
+    fn poll_turn(&mut self, cx: &mut Context<'_>, mut deadline: Option<Instant>) -> Poll<()> {
+        let happened = match self.path.is_some() {
+            false => self.driver.poll(cx).is_ready(),
+            true => self.poll_path(cx, &mut deadline),
         };
         while let Some(answer) = self.driver.next_answer() {
             self.relay.handle_input(now(), answer.input());
@@ -105,6 +99,33 @@ impl Pair {
             self.relay.handle_timeout(now());
         }
         if happened || late { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+impl Pair {
+    /// Carries on with the data path, as far as the relay allows; or else the deadline becomes that of the relay. Whether
+    /// the relay has been told something.
+    fn poll_path(&mut self, cx: &mut Context<'_>, deadline: &mut Option<Instant>) -> bool {
+        let Some(path) = &mut self.path else {
+            return false;
+        };
+        let is_limited = self.relay.is_limited() && path.is_ours();
+        let most = match if is_limited { self.relay.allowance(now()) } else { Allowance::Carry(u64::MAX) } {
+            Allowance::Carry(most) => most,
+            Allowance::Wait(at) => {
+                *deadline = Some(deadline.map_or(at, |deadline| deadline.min(at)));
+                return false;
+            }
+        };
+        let ended = path.poll(cx, &mut self.driver, most);
+        let traffic = path.traffic();
+        match ended {
+            Poll::Ready(end) => self.relay.handle_end(now(), traffic, end),
+            Poll::Pending if is_limited => self.relay.handle_traffic(now(), traffic),
+            Poll::Pending => {}
+        }
+        // That may have been its end.
+        ended.is_ready() || is_limited && !self.relay.is_limited()
     }
 }
 

@@ -46,10 +46,15 @@ impl Path {
         Ok(Path::Taken(Taken { dialer: dialer_meter, accepter: accepter_meter, relaying }))
     }
 
-    /// Carries on. Ready at the end.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, driver: &mut Driver) -> Poll<DataEnd> {
+    /// Whether the bytes are carried by the server.
+    pub(super) fn is_ours(&self) -> bool {
+        matches!(self, Path::Copy(_))
+    }
+
+    /// Carries on; what is the server's own, by so many bytes at the most. Ready at the end.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, driver: &mut Driver, most: u64) -> Poll<DataEnd> {
         match self {
-            Path::Copy(copy) => copy.poll(cx, driver),
+            Path::Copy(copy) => copy.poll(cx, driver, most),
             Path::Taken(taken) => taken.relaying.as_mut().poll(cx).map(|()| DataEnd::Complete),
         }
     }

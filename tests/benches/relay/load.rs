@@ -38,7 +38,7 @@ struct Place {
 
 impl Bulk {
     pub(crate) fn measure(kind: Kind, pairs: usize, lasts: Duration) -> Self {
-        let mut place = Place::new(kind);
+        let place = Place::new(kind);
         let pairs: Vec<_> = (0..pairs).map(|i| (place.pair(i), AtomicU64::new(0))).collect();
         thread::scope(|scope| {
             for ((from, to), received) in &pairs {
@@ -74,13 +74,14 @@ impl Bulk {
 }
 
 impl PingPong {
-    pub(crate) fn measure(kind: Kind, lasts: Duration) -> Self {
+    /// Beside so many pairs in bulk, through the same server and on the same CPU.
+    pub(crate) fn measure(kind: Kind, bulk: usize, lasts: Duration) -> Self {
         // A thread of its own, for it and all that it begins stay on that CPU.
-        let measured = thread::scope(|scope| scope.spawn(|| Self::on_one_cpu(kind, lasts)).join());
+        let measured = thread::scope(|scope| scope.spawn(|| Self::on_one_cpu(kind, bulk, lasts)).join());
         measured.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 
-    fn on_one_cpu(kind: Kind, lasts: Duration) -> Self {
+    fn on_one_cpu(kind: Kind, bulk: usize, lasts: Duration) -> Self {
         let me = Pid::from_raw(0);
         let allowed = sched_getaffinity(me).expect("every thread may ask");
         let cpu = (0..CpuSet::count()).rev().find(|cpu| allowed.is_set(*cpu).unwrap_or(false));
@@ -89,27 +90,44 @@ impl PingPong {
         sched_setaffinity(me, &one).expect("every thread may have fewer CPUs");
 
         let place = Place::new(kind);
-        let (mut asks, mut answers) = place.pair(0);
-        let echo = thread::spawn(move || {
-            let mut ball = [0; BALL];
-            while answers.read_exact(&mut ball).is_ok() && answers.write_all(&ball).is_ok() {}
-        });
-        let mut ball = [7; BALL];
-        let (began, mut times) = (Instant::now(), Vec::new());
-        while began.elapsed() < WARM_UP + lasts {
-            let sent = Instant::now();
-            asks.write_all(&ball).expect("the other end is there");
-            asks.read_exact(&mut ball).expect("it echoes");
-            if began.elapsed() > WARM_UP {
-                times.push(sent.elapsed());
+        let (asks, answers) = place.pair(0);
+        let beside: Vec<_> = (1..=bulk).map(|i| place.pair(i)).collect();
+        let mut times = thread::scope(|scope| {
+            for (from, to) in &beside {
+                scope.spawn(|| send(from));
+                scope.spawn(|| receive(to, &AtomicU64::new(0)));
             }
-        }
-        // Its end is the echo's.
-        let _ = asks.shutdown(Shutdown::Both);
-        echo.join().expect("an echo");
+            scope.spawn(|| echo(answers));
+            let times = play(&asks, lasts);
+            // An end of each is the other's.
+            for stream in beside.iter().flat_map(|(from, to)| [from, to]).chain([&asks]) {
+                let _ = stream.shutdown(Shutdown::Both);
+            }
+            times
+        });
         times.sort_unstable();
         Self { p50: times[times.len() / 2], p99: times[times.len() * 99 / 100] }
     }
+}
+
+fn echo(mut with: TcpStream) {
+    let mut ball = [0; BALL];
+    while with.read_exact(&mut ball).is_ok() && with.write_all(&ball).is_ok() {}
+}
+
+/// How long each exchange took.
+fn play(mut with: &TcpStream, lasts: Duration) -> Vec<Duration> {
+    let mut ball = [7; BALL];
+    let (began, mut times) = (Instant::now(), Vec::new());
+    while began.elapsed() < WARM_UP + lasts {
+        let sent = Instant::now();
+        with.write_all(&ball).expect("the other end is there");
+        with.read_exact(&mut ball).expect("it echoes");
+        if began.elapsed() > WARM_UP {
+            times.push(sent.elapsed());
+        }
+    }
+    times
 }
 
 impl Place {
@@ -120,8 +138,8 @@ impl Place {
         Self { kind, server, listener }
     }
 
-    fn cpu(&mut self) -> Option<Duration> {
-        self.server.as_mut().map(Server::cpu)
+    fn cpu(&self) -> Option<Duration> {
+        self.server.as_ref().map(Server::cpu)
     }
 
     fn pair(&self, number: usize) -> (TcpStream, TcpStream) {

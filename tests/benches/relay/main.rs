@@ -1,8 +1,8 @@
 //! What relaying costs: `cargo bench -p rdv-tests --bench relay` as root on Linux. Nothing is asserted.
 //!
-//! Each server is a process of its own, which tells how much CPU time it has taken. Each measure of ours stands beside two
-//! baselines of the same run: the load's own loopback TCP without anything in between, and a proxy of tokio's
-//! `copy_bidirectional`. They take turns, so a machine that becomes busy does so for all of them; ratios bear that, figures
+//! Each server is a process of its own, which tells how much CPU time it has taken. Each measure of ours stands beside
+//! baselines of the same run: the load's own loopback TCP without anything in between, a proxy of tokio's
+//! `copy_bidirectional`, and haproxy that splices, where it is installed. They take turns, so a machine that becomes busy does so for all of them; ratios bear that, figures
 //! do not. It all happens in a network namespace whose sockets are on cubic, for bbr paces loopback.
 //!
 //! `RDV_BENCH_RUNS=9` has more runs of each (5), `RDV_BENCH_SECONDS=3` longer ones (1), `RDV_BENCH_ONLY=tokio` fewer servers.
@@ -45,14 +45,18 @@ fn measure() {
         .map_or(1.0, |seconds| seconds.parse().expect("RDV_BENCH_SECONDS is no number"));
     let only = variable("RDV_BENCH_ONLY").unwrap_or_default();
     let lasts = Duration::from_secs_f64(seconds);
-    let kinds: Vec<_> =
-        Kind::ALL.into_iter().filter(|kind| kind.is_baseline() || kind.name().contains(&only)).collect();
+    let kinds: Vec<_> = Kind::ALL
+        .into_iter()
+        .filter(|kind| kind.is_baseline() || kind.name().contains(&only))
+        .filter(|kind| kind.is_there())
+        .collect();
     let mut rows: Vec<_> = kinds.iter().map(|kind| table::Row::new(kind.name())).collect();
     for run in 1..=runs {
         for (kind, row) in kinds.iter().zip(&mut rows) {
             row.one.push(Bulk::measure(*kind, 1, lasts));
             row.eight.push(Bulk::measure(*kind, 8, lasts));
-            row.ping_pong.push(PingPong::measure(*kind, lasts));
+            row.ping_pong.push(PingPong::measure(*kind, 0, lasts));
+            row.beside.push(PingPong::measure(*kind, 2, lasts));
         }
         eprintln!("run {run} of {runs}: done");
     }

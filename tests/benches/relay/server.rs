@@ -1,14 +1,16 @@
-//! The servers: this same program again, in processes of their own.
+//! The servers, in processes of their own: this same program again, or haproxy.
 
+use std::fs;
 use std::future::pending;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::TimeValLike;
+use nix::time::ClockId;
+use nix::unistd::Pid;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 
@@ -19,6 +21,8 @@ pub(crate) enum Kind {
     Direct,
     /// A proxy of tokio's `copy_bidirectional`.
     Proxy,
+    /// The best that is known, where it is installed: it is told to splice whatever comes, by pipes of a MiB.
+    Haproxy,
     Blocking,
     Tokio,
     Smol,
@@ -27,18 +31,20 @@ pub(crate) enum Kind {
 /// A server in a process of its own, which ends with it.
 pub(crate) struct Server {
     child: Child,
-    orders: ChildStdin,
-    answers: BufReader<ChildStdout>,
     pub(crate) addr: SocketAddr,
+    /// Its configuration, if it has one.
+    file: Option<PathBuf>,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Kind; 5] = [Kind::Direct, Kind::Proxy, Kind::Blocking, Kind::Tokio, Kind::Smol];
+    pub(crate) const ALL: [Kind; 6] =
+        [Kind::Direct, Kind::Proxy, Kind::Haproxy, Kind::Blocking, Kind::Tokio, Kind::Smol];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Kind::Direct => "direct",
             Kind::Proxy => "copy_bidirectional",
+            Kind::Haproxy => "haproxy, splicing",
             Kind::Blocking => "rdv-blocking",
             Kind::Tokio => "rdv-tokio",
             Kind::Smol => "rdv-smol",
@@ -46,13 +52,22 @@ impl Kind {
     }
 
     pub(crate) fn is_baseline(self) -> bool {
-        matches!(self, Kind::Direct | Kind::Proxy)
+        matches!(self, Kind::Direct | Kind::Proxy | Kind::Haproxy)
+    }
+
+    /// Whether it can be measured here.
+    pub(crate) fn is_there(self) -> bool {
+        let version = || Command::new(HAPROXY).arg("-v").stdout(Stdio::null()).status();
+        self != Kind::Haproxy || version().is_ok_and(|status| status.success())
     }
 }
 
 impl Server {
     /// On the CPUs and in the network namespace of the calling thread. A proxy leads to `target`.
     pub(crate) fn start(kind: Kind, target: SocketAddr) -> Self {
+        if kind == Kind::Haproxy {
+            return Self::start_haproxy(target);
+        }
         let program = std::env::current_exe().expect("this program has a path");
         let mut child = Command::new(program)
             .args([SERVE, kind.name(), &target.to_string()])
@@ -60,24 +75,59 @@ impl Server {
             .stdout(Stdio::piped())
             .spawn()
             .expect("this program can be started again");
-        let orders = child.stdin.take().expect("stdin is piped");
-        let mut answers = BufReader::new(child.stdout.take().expect("stdout is piped"));
-        let addr = line(&mut answers).parse().expect("the server says where it listens");
-        Self { child, orders, answers, addr }
+        let mut addr = String::new();
+        let answers = child.stdout.take().expect("stdout is piped");
+        BufReader::new(answers).read_line(&mut addr).expect("the server begins");
+        let addr = addr.trim_end().parse().expect("the server says where it listens");
+        Self { child, addr, file: None }
+    }
+
+    fn start_haproxy(target: SocketAddr) -> Self {
+        // Nobody else takes a port in this namespace.
+        let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
+        let addr = free.expect("a free port");
+        let file = std::env::temp_dir().join(format!("rdv-bench-{}-{}.cfg", std::process::id(), addr.port()));
+        let config = format!(
+            "global\n maxconn 64\n maxpipes 48\n tune.pipesize 1048576\n\
+             defaults\n mode tcp\n timeout connect 5s\n timeout client 1h\n timeout server 1h\n \
+             option splice-request\n option splice-response\n\
+             listen relay\n bind {addr}\n server target {target}\n"
+        );
+        fs::write(&file, config).expect("a folder for temporary files");
+        let child = Command::new(HAPROXY)
+            .args(["-db", "-q", "-f"])
+            .arg(&file)
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("it has told its version");
+        let server = Self { child, addr, file: Some(file) };
+        let patience = Instant::now() + Duration::from_secs(10);
+        while !server.listens() {
+            assert!(Instant::now() < patience, "haproxy does not begin to listen");
+            thread::sleep(Duration::from_millis(5));
+        }
+        server
+    }
+
+    /// Without a connection, which would become one to the target.
+    fn listens(&self) -> bool {
+        let listening = format!(":{:04X} 00000000:0000 0A", self.addr.port());
+        fs::read_to_string("/proc/thread-self/net/tcp").is_ok_and(|table| table.contains(&listening))
     }
 
     /// The CPU time that it has taken so far.
-    pub(crate) fn cpu(&mut self) -> Duration {
-        self.orders.write_all(b"cpu\n").expect("the server listens to orders");
-        Duration::from_micros(line(&mut self.answers).parse().expect("the server answers in microseconds"))
+    pub(crate) fn cpu(&self) -> Duration {
+        let clock = ClockId::pid_cpu_clock_id(Pid::from_raw(self.child.id() as i32));
+        clock.and_then(ClockId::now).expect("a process that lives has a clock").into()
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Either fails if it has ended by itself.
+        // Each fails if it has ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        let _ = self.file.take().map(fs::remove_file);
     }
 }
 
@@ -89,17 +139,15 @@ pub(crate) fn serve(args: &[String]) {
     let kind = Kind::ALL.into_iter().find(|kind| kind.name() == name).expect("a kind of server");
     let target = target.parse().expect("an address");
     println!("{}", begin(kind, target));
-    for _order in std::io::stdin().lines() {
-        let usage = getrusage(UsageWho::RUSAGE_SELF).expect("every process may ask");
-        println!("{}", usage.user_time().num_microseconds() + usage.system_time().num_microseconds());
-    }
+    // It ends when whoever has started it does.
+    let _ = std::io::stdin().read_line(&mut String::new());
 }
 
 /// Serves in the background.
 fn begin(kind: Kind, target: SocketAddr) -> SocketAddr {
     let addr = "127.0.0.1:0".parse().expect("an address");
     match kind {
-        Kind::Direct => panic!("there is no server in a direct connection"),
+        Kind::Direct | Kind::Haproxy => panic!("that is no server of this program's"),
         Kind::Proxy => {
             let runtime = Runtime::new().expect("a runtime");
             let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a free port");
@@ -144,11 +192,7 @@ async fn proxy(listener: TcpListener, target: SocketAddr) {
     }
 }
 
-fn line(from: &mut impl BufRead) -> String {
-    let mut line = String::new();
-    from.read_line(&mut line).expect("the server goes on");
-    line.trim_end().to_owned()
-}
-
 /// The argument that makes a server of this program.
 pub(crate) const SERVE: &str = "serve";
+
+const HAPROXY: &str = "haproxy";

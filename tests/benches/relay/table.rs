@@ -8,11 +8,13 @@ pub(crate) struct Row {
     pub(crate) one: Vec<Bulk>,
     pub(crate) eight: Vec<Bulk>,
     pub(crate) ping_pong: Vec<PingPong>,
+    /// The same beside two pairs in bulk.
+    pub(crate) beside: Vec<PingPong>,
 }
 
 impl Row {
     pub(crate) fn new(name: &'static str) -> Self {
-        Self { name, one: Vec::new(), eight: Vec::new(), ping_pong: Vec::new() }
+        Self { name, one: Vec::new(), eight: Vec::new(), ping_pong: Vec::new(), beside: Vec::new() }
     }
 }
 
@@ -31,8 +33,10 @@ pub(crate) fn markdown(rows: &[Row]) -> String {
         "of direct",
         "p99, us",
         "of direct",
+        "beside 2 bulk pairs p50, ms",
+        "p99, ms",
     ]);
-    text += &line(&["---"; 12]);
+    text += &line(&["---"; 14]);
     let Some(direct) = rows.first() else {
         return text;
     };
@@ -51,6 +55,9 @@ pub(crate) fn markdown(rows: &[Row]) -> String {
         for part in [|times: &PingPong| times.p50.as_secs_f64(), |times: &PingPong| times.p99.as_secs_f64()] {
             cells.push(format!("{:.1}", median(&row.ping_pong, part) * 1e6));
             cells.push(format!("**{:.2}**", ratio(&row.ping_pong, &direct.ping_pong, part)));
+        }
+        for part in [|times: &PingPong| times.p50.as_secs_f64(), |times: &PingPong| times.p99.as_secs_f64()] {
+            cells.push(format!("{:.2}", median(&row.beside, part) * 1e3));
         }
         text += &line(&cells);
     }

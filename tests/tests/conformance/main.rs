@@ -9,6 +9,7 @@ mod interfaces;
 mod limits;
 mod opinion;
 mod proxy;
+mod rates;
 mod server;
 mod streams;
 mod trusted;

@@ -38,6 +38,8 @@ fn errors_say_what_is_wrong() {
         (&["serve", "--max-open", "-1"], r#"unexpected argument "-1""#),
         (&["serve", "--max-open", "all"], "--max-open <COUNT>: expected a number, or none"),
         (&["serve", "--max-waiting", "many"], "--max-waiting <COUNT>: invalid digit found in string"),
+        (&["serve", "--max-rate", "fast"], "--max-rate <BYTES>: expected a number of bytes, such as 4096"),
+        (&["serve", "--max-bytes-per-pair", "0"], "--max-bytes-per-pair <BYTES>: expected 1 byte at least"),
         (&["serve", "--tls-cert", "cert.pem"], "required arguments were not provided:\n  --tls-key <FILE>"),
         (&["serve", "--tls-key", "key.pem"], "required arguments were not provided:\n  --tls-cert <FILE>"),
         (&["serve", "now"], r#"unexpected argument "now""#),

@@ -86,8 +86,9 @@ impl Lobby {
             Role::Accept => (two, one),
         };
         let (dialer_conn, accepter_conn) = (dialer.conn, accepter.conn);
-        let relay =
-            Relay::new(now, dialer, accepter, self.config.idle_timeout, count).counted(&self.living_pairs);
+        let pace = self.rates.pace();
+        let relay = Relay::new(now, dialer, accepter, self.config.idle_timeout, count, pace)
+            .counted(&self.living_pairs);
         let matched = Matched { relay, dialer: dialer_conn, accepter: accepter_conn };
         self.out.event(LobbyEvent::Matched(Box::new(matched)));
     }
