@@ -28,9 +28,10 @@ pub(super) enum Pumped {
 
 impl Copy {
     pub(super) fn new(splice: Splice) -> Self {
-        let Splice { dialer, accepter, early, .. } = splice;
+        let Splice { dialer, accepter, early, behind_command, .. } = splice;
+        let to_accepter = Flow::new(behind_command.to_vec(), false);
         let to_dialer = Flow::new(early.data.to_vec(), early.eof);
-        Self { dialer, accepter, to_accepter: Flow::new(Vec::new(), false), to_dialer }
+        Self { dialer, accepter, to_accepter, to_dialer }
     }
 
     pub(super) fn traffic(&self) -> Traffic {

@@ -15,6 +15,8 @@ pub(super) struct Guest {
     pub(super) deadline: Option<Instant>,
     /// How often it has asked for its address, and been told.
     pub(super) told: u8,
+    /// What it has said behind its request. For one that waits there is none: it is to be idle.
+    pub(super) behind: Box<[u8]>,
 }
 
 #[derive(Debug)]

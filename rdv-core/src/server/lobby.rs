@@ -109,10 +109,11 @@ impl Lobby {
             return conn;
         }
         let crowded = self.per_addr.count(remote) >= self.config.max_conns_per_addr;
-        let reader = HeadReader::new(Asked::SHORTEST);
+        let reader = HeadReader::new(Asked::AT_ONCE);
         let first_read = reader.next_read();
         let stage = Current::new(Stage::Asking(reader));
-        self.guests.insert(conn, Guest { remote, stage, reading: false, deadline: None, told: 0 });
+        let behind = Box::default();
+        self.guests.insert(conn, Guest { remote, stage, reading: false, deadline: None, told: 0, behind });
         self.per_addr.add(remote);
         if crowded {
             self.reject(now, conn, Reject::FullForAddr);
@@ -139,34 +140,24 @@ impl Lobby {
                     self.dismiss(conn);
                 }
             }
-            (_, Input::Failed(..)) => self.gone(conn),
+            (_, Input::Failed(..)) => self.gone(now, conn),
             (Stage::Asking(reader), Input::Read(_, [])) => {
                 if reader.is_empty() {
-                    self.gone(conn);
+                    self.gone(now, conn);
                 } else {
                     self.reject(now, conn, Reject::Malformed("the head is not complete".into()));
                 }
             }
-            (Stage::Asking(reader), Input::Read(_, data)) => match reader.push(data) {
-                Ok(true) => self.asked(now, conn),
-                Ok(false) => {
-                    let next = reader.next_read();
-                    self.read(conn, next);
-                }
-                Err(HeadError::TooLarge) => self.reject(now, conn, Reject::HeadTooLarge),
-                Err(HeadError::MixedLineEndings) => {
-                    self.reject(now, conn, Reject::Malformed("lines end in CRLF and in LF".into()));
-                }
-            },
+            (Stage::Asking(_), Input::Read(_, data)) => self.heard(now, conn, data),
             (Stage::Seated { .. }, Input::Read(..)) => self.reject(now, conn, Reject::NotIdle),
             (Stage::Seated { request, .. }, Input::Quiet(_)) => {
                 let token = request.token.clone();
                 self.confirmed(now, conn, &token);
             }
             // It has been told its address, and may ask again.
-            (Stage::Asking(reader), Input::Wrote(_)) if !guest.reading => {
-                let next = reader.next_read();
-                self.read(conn, next);
+            (Stage::Asking(_), Input::Wrote(_)) if !guest.reading => {
+                let behind = std::mem::take(&mut guest.behind);
+                self.heard(now, conn, &behind);
             }
             (Stage::Asking(_), Input::Connected(_) | Input::Wrote(_) | Input::Quiet(_))
             | (Stage::Seated { .. }, Input::Connected(_) | Input::Wrote(_)) => {}
@@ -179,7 +170,7 @@ impl Lobby {
         while let Some((at, conn)) = self.deadlines.first().copied().filter(|(at, _)| *at <= now) {
             self.deadlines.remove(&(at, conn));
             match self.guests.get(&conn).map(|guest| &*guest.stage) {
-                Some(Stage::Asking(reader)) if reader.is_empty() => self.gone(conn),
+                Some(Stage::Asking(reader)) if reader.is_empty() => self.gone(now, conn),
                 Some(Stage::Asking(_)) => self.reject(now, conn, Reject::HeadTimeout),
                 Some(Stage::Seated { .. }) => self.reject(now, conn, Reject::NoPeer),
                 Some(Stage::Leaving(_)) | None => self.dismiss(conn),
@@ -219,6 +210,30 @@ impl Lobby {
         self.tables.len()
     }
 
+    /// Goes on with a head.
+    fn heard(&mut self, now: Instant, conn: ConnId, data: &[u8]) {
+        let Some(Guest { stage, behind, .. }) = self.guests.get_mut(&conn) else {
+            return;
+        };
+        let Stage::Asking(reader) = &mut **stage else {
+            return;
+        };
+        match reader.push(data) {
+            Ok(true) => {
+                *behind = reader.rest().into();
+                self.asked(now, conn);
+            }
+            Ok(false) => {
+                let next = reader.next_read();
+                self.read(conn, next);
+            }
+            Err(HeadError::TooLarge) => self.reject(now, conn, Reject::HeadTooLarge),
+            Err(HeadError::MixedLineEndings) => {
+                self.reject(now, conn, Reject::Malformed("lines end in CRLF and in LF".into()));
+            }
+        }
+    }
+
     /// A head is complete.
     fn asked(&mut self, now: Instant, conn: ConnId) {
         let Some(guest) = self.guests.get(&conn) else {
@@ -252,7 +267,7 @@ impl Lobby {
     }
 
     fn reject(&mut self, now: Instant, conn: ConnId, reject: Reject) {
-        self.rise(conn);
+        self.rise(now, conn);
         let Some(guest) = self.guests.get(&conn) else {
             return;
         };
@@ -274,8 +289,8 @@ impl Lobby {
     }
 
     /// The client went away by itself.
-    fn gone(&mut self, conn: ConnId) {
-        self.rise(conn);
+    fn gone(&mut self, now: Instant, conn: ConnId) {
+        self.rise(now, conn);
         if let Some(guest) = self.guests.get(&conn) {
             let has_come_for_it = guest.told > 0 && matches!(*guest.stage, Stage::Asking(_));
             let reason = if has_come_for_it { Reason::Observed } else { Reason::Gone };

@@ -25,6 +25,8 @@ pub struct Relay {
     state: Current<State>,
     /// Whether nothing of `out` has been handed out yet.
     fresh: bool,
+    /// What the dialer has said behind its command.
+    behind_command: Bytes,
     early: Early,
     started: Instant,
     idle_timeout: Option<Duration>,
@@ -43,6 +45,8 @@ pub(super) struct Side {
     pub(super) also_observed: Option<SocketAddr>,
     /// Whether the lobby's read of one byte is still under way.
     pub(super) reading: bool,
+    /// What it has said behind its request.
+    pub(super) behind: Box<[u8]>,
     /// Whether its 101 is written.
     pub(super) answered: bool,
 }
@@ -89,19 +93,26 @@ pub struct Splice {
     pub accepter: ConnId,
     /// What the accepter said before it was time.
     pub early: Early,
+    /// What came with the dialer's command, and is the application's: the accepter gets it first. Mostly nothing.
+    pub behind_command: Bytes,
 }
 
 /// What an accepter said before CONTINUE; the dialer gets it behind CONTINUE.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Early {
-    /// Perhaps a byte.
+    /// Perhaps a byte, or what came in one piece with its request.
     pub data: Bytes,
     /// Whether it has ended its stream already.
     pub eof: bool,
 }
 
 impl Relay {
-    pub(super) fn new(now: Instant, dialer: Side, accepter: Side, idle_timeout: Option<Duration>) -> Self {
+    pub(super) fn new(
+        now: Instant,
+        dialer: Side,
+        mut accepter: Side,
+        idle_timeout: Option<Duration>,
+    ) -> Self {
         let mut out = Outbox::new();
         let mut watch = Watch::new(now);
         for side in [&dialer, &accepter] {
@@ -116,16 +127,18 @@ impl Relay {
         out.write(dialer.conn, answer(&dialer, &accepter));
         out.write(accepter.conn, answer(&accepter, &dialer));
         let reader = LineReader::for_command();
-        if !dialer.reading {
+        if !dialer.reading && dialer.behind.is_empty() {
             out.read(dialer.conn, reader.next_read());
         }
+        let early = Early { data: std::mem::take(&mut accepter.behind).into(), eof: false };
         Self {
             dialer,
             accepter,
             out,
             state: Current::new(State::Commanded(reader)),
             fresh: true,
-            early: Early::default(),
+            behind_command: Bytes::new(),
+            early,
             started: now,
             idle_timeout,
             idle_at: idle_timeout.map(|timeout| after(now, timeout)),
@@ -182,22 +195,7 @@ impl Relay {
             }
             (_, _, Input::Failed(_, kind)) => self.finish(now, RelayEnd::Broken(role, kind)),
             (State::Commanded(_), Role::Dial, Input::Read(_, [])) => self.finish(now, RelayEnd::NoCommand),
-            (State::Commanded(reader), Role::Dial, Input::Read(_, data)) => match reader.push(data) {
-                Ok(Some(line)) => match Command::parse(line) {
-                    Command::Continue => {
-                        self.be_active(now);
-                        self.state.enter(State::Continuing);
-                        self.tell_accepter();
-                    }
-                    Command::Other(addr) => self.finish(now, RelayEnd::Direct(addr)),
-                    Command::Unknown => self.finish(now, RelayEnd::NoCommand),
-                },
-                Ok(None) => {
-                    let next = reader.next_read();
-                    self.out.read(self.dialer.conn, next);
-                }
-                Err(_) => self.finish(now, RelayEnd::NoCommand),
-            },
+            (State::Commanded(_), Role::Dial, Input::Read(_, data)) => self.commanded(now, data),
             (State::Telling, Role::Accept, Input::Wrote(_)) => {
                 if self.accepter.reading {
                     self.state.enter(State::Stopping);
@@ -208,7 +206,12 @@ impl Relay {
             }
             (State::Stopping, Role::Accept, Input::Quiet(_)) => self.splice(),
             (_, _, Input::Wrote(_)) => {
-                self.side_mut(role).answered = true;
+                let side = self.side_mut(role);
+                side.answered = true;
+                let behind = std::mem::take(&mut side.behind);
+                if !behind.is_empty() {
+                    self.commanded(now, &behind);
+                }
                 self.tell_accepter();
             }
             (_, Role::Accept, Input::Read(_, data)) => {
@@ -268,6 +271,32 @@ impl Relay {
         output
     }
 
+    /// Goes on with the dialer's command.
+    fn commanded(&mut self, now: Instant, data: &[u8]) {
+        let State::Commanded(reader) = &mut *self.state else {
+            return;
+        };
+        // A read ends with the line at the latest. What came with the request may not.
+        let (data, behind) = data.split_at(data.iter().position(|byte| *byte == b'\n').map_or(data.len(), |at| at + 1));
+        match reader.push(data) {
+            Ok(Some(line)) => match Command::parse(line) {
+                Command::Continue => {
+                    self.behind_command = Bytes::copy_from_slice(behind);
+                    self.be_active(now);
+                    self.state.enter(State::Continuing);
+                    self.tell_accepter();
+                }
+                Command::Other(addr) => self.finish(now, RelayEnd::Direct(addr)),
+                Command::Unknown => self.finish(now, RelayEnd::NoCommand),
+            },
+            Ok(None) => {
+                let next = reader.next_read();
+                self.out.read(self.dialer.conn, next);
+            }
+            Err(_) => self.finish(now, RelayEnd::NoCommand),
+        }
+    }
+
     /// Writes CONTINUE to the accepter, once it is due and both have their 101.
     fn tell_accepter(&mut self) {
         if matches!(*self.state, State::Continuing) && self.dialer.answered && self.accepter.answered {
@@ -280,7 +309,8 @@ impl Relay {
         self.state.enter(State::Spliced);
         let early = std::mem::take(&mut self.early);
         let (dialer, accepter) = (self.dialer.conn, self.accepter.conn);
-        self.out.event(RelayEvent::Splice(Splice { dialer, accepter, early }));
+        let behind_command = std::mem::take(&mut self.behind_command);
+        self.out.event(RelayEvent::Splice(Splice { dialer, accepter, early, behind_command }));
     }
 
     fn finish(&mut self, now: Instant, end: RelayEnd) {

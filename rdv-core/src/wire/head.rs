@@ -72,7 +72,7 @@ impl HeadReader {
         &self.bytes[..self.len.unwrap_or(self.bytes.len())]
     }
 
-    /// What came behind a head that was shorter than any acceptable one.
+    /// What came behind the head: behind one that was shorter than was to be expected, that is.
     pub(crate) fn rest(&self) -> &[u8] {
         &self.bytes[self.len.unwrap_or(self.bytes.len())..]
     }

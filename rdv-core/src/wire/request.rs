@@ -114,9 +114,8 @@ impl Request {
 }
 
 impl Asked {
-    /// No head behind which a connection goes on is shorter: each part at its least, with bare LFs. A request that is
-    /// answered with a 101 is longer by one.
-    pub(crate) const SHORTEST: usize = "OBSERVE /t HTTP/1.1\nHost:\nRdv-Attempt:0123456789abcdef\n\n".len();
+    /// So much is read of a head at once. Most are shorter; what stands behind it is kept.
+    pub(crate) const AT_ONCE: usize = 2048;
 
     /// Reads a whole head; the error is what the client is to be answered.
     pub(crate) fn parse(head: &[u8]) -> Result<Asked, Reject> {

@@ -22,9 +22,10 @@ pub(super) struct Copy {
 impl Copy {
     /// With pipes from this pool.
     pub(super) fn new(splice: Splice, pool: Pool) -> Self {
-        let Splice { dialer, accepter, early, .. } = splice;
+        let Splice { dialer, accepter, early, behind_command, .. } = splice;
+        let to_accepter = Flow::new(behind_command.to_vec(), false);
         let to_dialer = Flow::new(early.data.to_vec(), early.eof);
-        Self { dialer, accepter, to_accepter: Flow::new(Vec::new(), false), to_dialer, pool }
+        Self { dialer, accepter, to_accepter, to_dialer, pool }
     }
 
     pub(super) fn traffic(&self) -> Traffic {

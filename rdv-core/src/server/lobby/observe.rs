@@ -44,7 +44,7 @@ impl Lobby {
         let answer = Opinion { observed, noted: noted == Noted::Yes, ask_again }.encode();
         if ask_again {
             // Read on once that is written. For all of it there is the time that there is for one request.
-            guest.stage.enter(Stage::Asking(HeadReader::new(Asked::SHORTEST)));
+            guest.stage.enter(Stage::Asking(HeadReader::new(Asked::AT_ONCE)));
             self.out.write(conn, answer);
         } else {
             self.see_off(now, conn, answer, Reason::Observed);
