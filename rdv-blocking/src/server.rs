@@ -3,6 +3,7 @@
 mod copy;
 mod front;
 mod shift;
+mod undecided;
 mod worker;
 
 use std::io;
@@ -12,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use mio::{Poll, Waker};
-use rdv_core::LobbyConfig;
+use rdv_core::{LobbyConfig, RelayReport};
 use rdv_socket::ListenAddr;
 
 use self::front::Front;
@@ -107,6 +108,13 @@ impl ServerHandle {
     fn is_shut_down(&self) -> bool {
         self.stop.load(Ordering::Acquire)
     }
+}
+
+/// What has become of a pair.
+fn log_end(report: &RelayReport) {
+    log::info!(target: "server", "{report}");
+    let RelayReport { token, dialer, accepter, end, .. } = report;
+    log::debug!("pair token={token} dialer={dialer} accepter={accepter} end={end:?}");
 }
 
 const BACKLOG: i32 = 1024;

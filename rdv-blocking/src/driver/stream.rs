@@ -44,9 +44,9 @@ impl Stream {
     }
 
     /// TLS from a client.
-    pub(crate) fn tls_accepted(tcp: std::net::TcpStream, config: Arc<ServerConfig>) -> io::Result<Self> {
+    pub(crate) fn tls_accepted(tcp: TcpStream, config: Arc<ServerConfig>) -> io::Result<Self> {
         let session = ServerConnection::new(config).map_err(io::Error::other)?.into();
-        Ok(Stream::Tls(Box::new(Tls { session, tcp: TcpStream::from_std(tcp) })))
+        Ok(Stream::Tls(Box::new(Tls { session, tcp })))
     }
 
     /// Whether the connection stands; for TLS, whether its handshake is done too.

@@ -1,22 +1,26 @@
-//! The front's loop: accepts connections, drives the [`Lobby`], and deals pairs out to the workers.
+//! The front's loop: accepts connections, drives the [`Lobby`], introduces pairs, and deals those out to the workers that
+//! are to be relayed.
 
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
+use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
-use rdv_core::{Lobby, LobbyConfig, LobbyEvent, Matched, Output};
+use rdv_core::{Lobby, LobbyConfig, LobbyEvent, Output};
 use rdv_socket::relay::Pool;
 
 use super::ServerHandle;
+use super::undecided::Undecided;
 use super::worker::{Pair, Worker};
 use crate::driver::{Driver, Socket, Stream};
 
 pub(super) struct Front {
     driver: Driver,
     lobby: Lobby,
-    /// Registered with the poller, beside the same socket as the standard library has it.
-    listeners: Vec<(mio::net::TcpListener, TcpListener)>,
+    undecided: Undecided,
+    /// And whether their streams come with their options.
+    listeners: Vec<(mio::net::TcpListener, bool)>,
     handle: ServerHandle,
     workers: Vec<Worker>,
     next_worker: usize,
@@ -35,13 +39,15 @@ impl Front {
         let driver = Driver::new(poll);
         let (mut registered, pool) = (Vec::new(), Pool::default());
         for (i, listener) in listeners.into_iter().enumerate() {
-            let mut source = mio::net::TcpListener::from_std(listener.try_clone()?);
-            driver.registry().register(&mut source, Token(WAKER.0 - 1 - i), Interest::READABLE)?;
-            registered.push((source, listener));
+            let with_options = rdv_socket::set_options_of_accepted(&listener);
+            let mut listener = mio::net::TcpListener::from_std(listener);
+            driver.registry().register(&mut listener, Token(WAKER.0 - 1 - i), Interest::READABLE)?;
+            registered.push((listener, with_options));
         }
         Ok(Self {
             driver,
             lobby: Lobby::new(config),
+            undecided: Undecided::default(),
             listeners: registered,
             handle,
             workers: (0..workers).map(|_| Worker::start(&pool)).collect::<io::Result<_>>()?,
@@ -63,8 +69,10 @@ impl Front {
     fn serve(&mut self, events: &mut Events) -> io::Result<()> {
         while !self.handle.is_shut_down() {
             let deadline = self.drain();
-            self.wait(events, [deadline, self.accept_again].into_iter().flatten().min())?;
-            self.accept();
+            let deadline = [deadline, self.accept_again].into_iter().flatten().min();
+            if self.wait(events, deadline)? || self.accept_again.is_some() {
+                self.accept();
+            }
         }
         Ok(())
     }
@@ -76,6 +84,7 @@ impl Front {
         for worker in &self.workers {
             worker.stop();
         }
+        self.undecided.close(&mut self.driver);
         self.lobby.close(Instant::now());
         let patience = Instant::now() + FAREWELL;
         loop {
@@ -87,25 +96,34 @@ impl Front {
         }
     }
 
-    /// Has the lobby do what it wants; returns until when that is enough.
+    /// Has the lobby and the pairs do what they want; returns until when that is enough.
     fn drain(&mut self) -> Option<Instant> {
         loop {
             match self.lobby.poll_output() {
                 Output::Intent(intent) => self.driver.perform(intent),
-                Output::Event(LobbyEvent::Matched(matched)) => self.deal(*matched),
+                Output::Event(LobbyEvent::Matched(matched)) => {
+                    let pair = self.undecided.begin(&mut self.driver, *matched);
+                    self.deal(pair);
+                }
                 Output::Event(_) => {}
                 Output::Wait(deadline) => match self.driver.next_answer() {
+                    Some(answer) if self.undecided.has(answer.conn) => {
+                        let pair = self.undecided.handle(&mut self.driver, &answer);
+                        self.deal(pair);
+                    }
                     Some(answer) => self.lobby.handle_input(Instant::now(), answer.input()),
-                    None => return deadline,
+                    None => return [deadline, self.undecided.deadline()].into_iter().flatten().min(),
                 },
             }
         }
     }
 
-    fn wait(&mut self, events: &mut Events, deadline: Option<Instant>) -> io::Result<()> {
-        self.driver.wait(events, deadline, |_, _| {})?;
+    /// Whether somebody may have come, or the server is to end.
+    fn wait(&mut self, events: &mut Events, deadline: Option<Instant>) -> io::Result<bool> {
+        let others = self.driver.wait(events, deadline, |_, _| {})?;
         self.lobby.handle_timeout(Instant::now());
-        Ok(())
+        self.undecided.time_passes(&mut self.driver);
+        Ok(others)
     }
 
     /// Takes in all that have come, but for a pause after a failure.
@@ -119,8 +137,14 @@ impl Front {
             let mut left = ACCEPT_BATCH;
             while left > 0 {
                 left -= 1;
-                match rdv_socket::accept(&self.listeners[i].1) {
-                    Ok((stream, remote)) => self.welcome(stream, remote),
+                let (listener, with_options) = &self.listeners[i];
+                match listener.accept() {
+                    Ok((stream, remote)) => {
+                        if !with_options {
+                            rdv_socket::try_stream_options(&stream);
+                        }
+                        self.welcome(stream, remote);
+                    }
                     Err(err) if err.kind() == ErrorKind::WouldBlock => break,
                     Err(err) if rdv_socket::is_about_one(&err) => {}
                     Err(err) => {
@@ -141,16 +165,16 @@ impl Front {
         let socket = match self.handle.tls() {
             // The lobby's patience for a head includes the handshake.
             Some(config) => Stream::tls_accepted(stream, config).map(|tls| Socket::accepting(conn, tls)),
-            None => Ok(Socket::connected(conn, Stream::plain(stream))),
+            None => Ok(Socket::connected(conn, Stream::Plain(stream))),
         };
         self.driver.add(socket, conn);
     }
 
-    fn deal(&mut self, matched: Matched) {
-        let Matched { relay, dialer, accepter, .. } = matched;
-        let sockets = [dialer, accepter].map(|conn| (conn, self.driver.remove(conn)));
-        self.workers[self.next_worker].serve(Pair { relay, sockets });
-        self.next_worker = (self.next_worker + 1) % self.workers.len();
+    fn deal(&mut self, pair: Option<Pair>) {
+        if let Some(pair) = pair {
+            self.workers[self.next_worker].serve(pair);
+            self.next_worker = (self.next_worker + 1) % self.workers.len();
+        }
     }
 }
 

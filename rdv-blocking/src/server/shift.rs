@@ -6,10 +6,11 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Instant;
 
 use mio::{Events, Poll};
-use rdv_core::{ConnId, Output, Relay, RelayEvent, RelayReport};
+use rdv_core::{ConnId, Output, Relay, RelayEvent};
 use rdv_socket::relay::{BUFFER_LEN, Pool};
 
 use super::copy::{Copy, Pumped};
+use super::log_end;
 use super::worker::{Order, Pair};
 use crate::driver::Driver;
 
@@ -33,7 +34,7 @@ struct Served {
     relay: Relay,
     conns: [ConnId; 2],
     deadline: Option<Instant>,
-    copy: Option<Copy>,
+    copy: Copy,
     /// Whether it stands in the queue of busy pairs.
     queued: bool,
 }
@@ -99,9 +100,10 @@ impl Shift {
             self.pair_of.insert(conn, id);
             self.driver.add(socket.ok_or_else(|| io::ErrorKind::NotConnected.into()), conn);
         }
-        let served = Served { relay: pair.relay, conns, deadline: None, copy: None, queued: false };
-        self.pairs.insert(id, served);
+        let copy = Copy::new(pair.splice);
+        self.pairs.insert(id, Served { relay: pair.relay, conns, deadline: None, copy, queued: false });
         self.act(id, |_| {});
+        self.pump(id);
     }
 
     fn stop(mut self) {
@@ -115,7 +117,7 @@ impl Shift {
         let Some(id) = self.pair_of.get(&conn).copied() else {
             return;
         };
-        let Some(Served { copy: Some(copy), .. }) = self.pairs.get(&id) else {
+        let Some(Served { copy, .. }) = self.pairs.get(&id) else {
             return;
         };
         let error =
@@ -136,11 +138,9 @@ impl Shift {
             let Some(pair) = self.pairs.get(&id) else {
                 return;
             };
-            let traffic = pair.copy.as_ref().map(Copy::traffic);
+            let traffic = pair.copy.traffic();
             self.act(id, |relay| {
-                if let Some(traffic) = traffic {
-                    relay.handle_traffic(now, traffic);
-                }
+                relay.handle_traffic(now, traffic);
                 relay.handle_timeout(now);
             });
         }
@@ -152,14 +152,9 @@ impl Shift {
             return;
         };
         tell(&mut pair.relay);
-        let mut spliced = false;
         let deadline = loop {
             match pair.relay.poll_output() {
                 Output::Intent(intent) => self.driver.perform(intent),
-                Output::Event(RelayEvent::Splice(splice)) => {
-                    pair.copy = Some(Copy::new(splice));
-                    spliced = true;
-                }
                 Output::Event(RelayEvent::Finished(report)) => {
                     log_end(&report);
                     return self.forget(id);
@@ -174,9 +169,6 @@ impl Shift {
             }
             self.deadlines.extend(deadline.map(|at| (at, id)));
         }
-        if spliced {
-            self.pump(id);
-        }
     }
 
     /// Copies what there is to copy, but not without end while others wait.
@@ -184,10 +176,7 @@ impl Shift {
         let Some(pair) = self.pairs.get_mut(&id) else {
             return;
         };
-        let Some(copy) = &mut pair.copy else {
-            return;
-        };
-        match copy.pump(&mut self.driver, &self.pool, &mut self.buffer) {
+        match pair.copy.pump(&mut self.driver, &self.pool, &mut self.buffer) {
             Pumped::Blocked => {}
             Pumped::Busy => {
                 if !std::mem::replace(&mut pair.queued, true) {
@@ -195,7 +184,7 @@ impl Shift {
                 }
             }
             Pumped::Ended(end) => {
-                let traffic = copy.traffic();
+                let traffic = pair.copy.traffic();
                 self.act(id, |relay| relay.handle_end(Instant::now(), traffic, end));
             }
         }
@@ -211,10 +200,4 @@ impl Shift {
             }
         }
     }
-}
-
-fn log_end(report: &RelayReport) {
-    log::info!(target: "server", "{report}");
-    let RelayReport { token, dialer, accepter, end, .. } = report;
-    log::debug!("pair token={token} dialer={dialer} accepter={accepter} end={end:?}");
 }

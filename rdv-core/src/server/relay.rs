@@ -277,7 +277,8 @@ impl Relay {
             return;
         };
         // A read ends with the line at the latest. What came with the request may not.
-        let (data, behind) = data.split_at(data.iter().position(|byte| *byte == b'\n').map_or(data.len(), |at| at + 1));
+        let (data, behind) =
+            data.split_at(data.iter().position(|byte| *byte == b'\n').map_or(data.len(), |at| at + 1));
         match reader.push(data) {
             Ok(Some(line)) => match Command::parse(line) {
                 Command::Continue => {

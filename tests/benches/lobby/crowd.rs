@@ -89,7 +89,8 @@ impl<'a> Before<'a> {
 fn wait(kind: Kind, server: &Server, number: usize) -> TcpStream {
     let mut conn = connect(server, number);
     if !kind.is_baseline() {
-        let request = request("ACCEPT", &format!("/bench-{number:08}"), "10.1.2.3:40000, [2001:db8::1]:40000");
+        let request =
+            request("ACCEPT", &format!("/bench-{number:08}"), "10.1.2.3:40000, [2001:db8::1]:40000");
         conn.write_all(request.as_bytes()).expect("an open connection");
     }
     conn
@@ -136,7 +137,8 @@ fn connect(server: &Server, number: usize) -> TcpStream {
 fn kernel() -> usize {
     let text = fs::read_to_string("/proc/meminfo").expect("Linux tells of its memory");
     let slab = text.lines().find_map(|line| line.strip_prefix("Slab:"));
-    let kib: usize = slab.and_then(|kib| kib.trim().strip_suffix(" kB")?.parse().ok()).expect("a number of KiB");
+    let kib: usize =
+        slab.and_then(|kib| kib.trim().strip_suffix(" kB")?.parse().ok()).expect("a number of KiB");
     kib * 1024
 }
 

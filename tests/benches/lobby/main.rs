@@ -29,13 +29,17 @@ fn main() {
         return server::serve(&args.next().expect("a server has a kind"));
     }
     if cfg!(feature = "watch") {
-        return println!("skipped: every machine is watched, which takes time and memory; add --no-default-features");
+        return println!(
+            "skipped: every machine is watched, which takes time and memory; add --no-default-features"
+        );
     }
     let namespace = match Namespace::new() {
         Ok(namespace) => namespace,
         Err(err) => return println!("skipped: no network namespaces without root ({err})"),
     };
-    namespace.ip("link set lo up\nroute replace table local local 127.0.0.0/8 dev lo congctl cubic src 127.0.0.1\n");
+    namespace.ip(
+        "link set lo up\nroute replace table local local 127.0.0.0/8 dev lo congctl cubic src 127.0.0.1\n",
+    );
     namespace.enter(measure);
 }
 

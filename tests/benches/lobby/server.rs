@@ -105,7 +105,8 @@ impl Server {
     /// The bytes of memory that it has.
     pub(crate) fn resident(&self) -> usize {
         let statm = fs::read_to_string(self.proc("statm")).expect("the server is there");
-        let pages: usize = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).expect("a number of pages");
+        let pages: usize =
+            statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).expect("a number of pages");
         pages * 4096
     }
 
