@@ -77,7 +77,8 @@ impl Undecided {
                 }
                 Output::Event(RelayEvent::Finished(report)) => {
                     log_end(&report);
-                    self.forget(dialer);
+                    let pair = self.forget(dialer)?;
+                    driver.drop_answers([dialer, pair.accepter]);
                     return None;
                 }
                 Output::Event(_) => {}

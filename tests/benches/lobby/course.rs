@@ -10,11 +10,12 @@ use rdv_tests::answer::request;
 
 use crate::server::{Kind, Server};
 
-/// Two clients ask, are both answered, and the dialer says that they have connected directly.
-pub(crate) struct Matches;
-
-/// A client asks, and leaves before there is an answer.
-pub(crate) struct Churn;
+/// How much there was of something, and what it took.
+pub(crate) struct Course {
+    pub(crate) per_second: f64,
+    /// CPU time of the server's, in microseconds.
+    pub(crate) cpu: f64,
+}
 
 /// Clients on one thread, each of which begins anew once the server has closed its connection.
 struct Load<'a> {
@@ -33,22 +34,22 @@ struct Client {
     is_over: bool,
 }
 
-impl Matches {
-    /// Pairs. A baseline has none: there it is two connections each.
-    pub(crate) fn per_second(kind: Kind, lasts: Duration) -> f64 {
-        Load::run(kind, 2 * IN_FLIGHT, false, lasts) / 2.0
+impl Course {
+    /// Two clients ask, are both answered, and the dialer says that they have connected directly. A baseline has no pairs:
+    /// there it is two connections each.
+    pub(crate) fn of_matches(kind: Kind, lasts: Duration) -> Self {
+        let conns = Load::run(kind, 2 * IN_FLIGHT, false, lasts);
+        Self { per_second: conns.per_second / 2.0, cpu: conns.cpu * 2.0 }
     }
-}
 
-impl Churn {
-    /// Connections.
-    pub(crate) fn per_second(kind: Kind, lasts: Duration) -> f64 {
+    /// A client asks, and leaves before there is an answer.
+    pub(crate) fn of_churn(kind: Kind, lasts: Duration) -> Self {
         Load::run(kind, IN_FLIGHT, true, lasts)
     }
 }
 
 impl<'a> Load<'a> {
-    fn run(kind: Kind, clients: usize, leave: bool, lasts: Duration) -> f64 {
+    fn run(kind: Kind, clients: usize, leave: bool, lasts: Duration) -> Course {
         let server = Server::start(kind);
         let poll = Poll::new().expect("a poller");
         let mut load = Load {
@@ -61,8 +62,10 @@ impl<'a> Load<'a> {
         };
         load.clients = (0..clients).map(|i| load.begin(i)).collect();
         load.go_on(WARM_UP);
-        let began = Instant::now();
-        load.go_on(lasts) as f64 / began.elapsed().as_secs_f64()
+        let (began, cpu) = (Instant::now(), server.cpu());
+        let ended = load.go_on(lasts) as f64;
+        let (took, cpu) = (began.elapsed(), server.cpu() - cpu);
+        Course { per_second: ended / took.as_secs_f64(), cpu: cpu.as_secs_f64() * 1e6 / ended }
     }
 
     /// How many connections have ended meanwhile.

@@ -32,9 +32,9 @@ struct Before<'a> {
 }
 
 impl Crowd {
-    /// Ten times as many at each step, up to `most` that wait; then a tenth as many pairs that are relayed.
+    /// Ten times as many at each step, up to `most` that wait, or as many as a process may have files; then a tenth as many pairs that are relayed.
     pub(crate) fn grow(kind: Kind, most: usize) -> Vec<Crowd> {
-        allow_many_files();
+        let most = most.min(allow_many_files() as usize - OTHER_FILES);
         let steps = || [1_000, 10_000, 100_000].into_iter().filter(|step| *step < most).chain([most]);
         let mut crowds = Vec::new();
         let server = Server::start(kind);
@@ -142,5 +142,7 @@ fn kernel() -> usize {
     kib * 1024
 }
 
+/// What a process has open besides.
+const OTHER_FILES: usize = 500;
 const SETTLED: Duration = Duration::from_millis(200);
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -6,7 +6,8 @@
 //! happens in a network namespace, where every address of 127.0.0.0/8 is the server's, lest ports run out.
 //!
 //! `RDV_BENCH_RUNS=9` has more runs of each (5), `RDV_BENCH_SECONDS=3` longer ones (1), `RDV_BENCH_ONLY=tokio` fewer
-//! servers, `RDV_BENCH_CLIENTS=100000` more that wait (10000); for each of them the machine needs some 10 KB.
+//! servers, `RDV_BENCH_CLIENTS=100000` more that wait (10000), as far as a process may have files; for each
+//! of them the machine needs some 10 KB.
 //! `RDV_BENCH_ALSO=COMMAND` measures another server of rdv/1 too: `{}` in it stands for the address to listen on.
 
 #[cfg(target_os = "linux")]
@@ -47,7 +48,7 @@ fn main() {
 fn measure() {
     use std::time::Duration;
 
-    use course::{Churn, Matches};
+    use course::Course;
     use crowd::Crowd;
     use latency::Answers;
     use server::Kind;
@@ -67,8 +68,8 @@ fn measure() {
     let mut rows: Vec<_> = kinds.iter().map(|kind| table::Row::new(kind.name())).collect();
     for run in 1..=runs {
         for (kind, row) in kinds.iter().zip(&mut rows) {
-            row.matches.push(Matches::per_second(*kind, lasts));
-            row.churn.push(Churn::per_second(*kind, lasts));
+            row.matches.push(Course::of_matches(*kind, lasts));
+            row.churn.push(Course::of_churn(*kind, lasts));
             row.answers.push(Answers::measure(*kind, lasts));
         }
         eprintln!("run {run} of {runs}: done");

@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::thread;
+use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rdv_core::LobbyConfig;
@@ -102,6 +103,17 @@ impl Server {
         SocketAddr::from((Ipv4Addr::new(127, a, b, c), self.port))
     }
 
+    /// The CPU time that it has taken so far.
+    pub(crate) fn cpu(&self) -> Duration {
+        let tasks = fs::read_dir(self.proc("task")).expect("the server is there");
+        let nanos = tasks.map(|task| {
+            let path = task.expect("a thread").path().join("schedstat");
+            let text = fs::read_to_string(path).unwrap_or_default();
+            text.split(' ').next().and_then(|nanos| nanos.parse().ok()).unwrap_or(0)
+        });
+        Duration::from_nanos(nanos.sum())
+    }
+
     /// The bytes of memory that it has.
     pub(crate) fn resident(&self) -> usize {
         let statm = fs::read_to_string(self.proc("statm")).expect("the server is there");
@@ -137,14 +149,16 @@ pub(crate) fn serve(name: &str) {
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
 }
 
-/// As many as the system lets a process have.
-pub(crate) fn allow_many_files() {
+/// As many as the system lets a process have; returns how many.
+pub(crate) fn allow_many_files() -> u64 {
     let all = fs::read_to_string("/proc/sys/fs/nr_open").expect("Linux says how many");
     let all = all.trim().parse().expect("a number");
-    if setrlimit(Resource::RLIMIT_NOFILE, all, all).is_err() {
-        let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("every process may ask");
-        setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("every process may have that");
+    if setrlimit(Resource::RLIMIT_NOFILE, all, all).is_ok() {
+        return all;
     }
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("every process may ask");
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("every process may have that");
+    hard
 }
 
 /// Serves in the background.
@@ -152,7 +166,6 @@ fn begin(kind: Kind) -> u16 {
     let addr = "0.0.0.0:0".parse().expect("an address");
     let mut lobby = LobbyConfig::default();
     (lobby.max_waiting, lobby.max_conns_per_addr) = (usize::MAX, usize::MAX);
-    lobby.lobby_timeout = None;
     match kind {
         Kind::Also => panic!("it is another program"),
         Kind::Plain => {

@@ -1,13 +1,14 @@
 //! What came of it, as tables.
 
+use crate::course::Course;
 use crate::crowd::Crowd;
 use crate::latency::Answers;
 
 /// All runs of one kind.
 pub(crate) struct Row {
     name: &'static str,
-    pub(crate) matches: Vec<f64>,
-    pub(crate) churn: Vec<f64>,
+    pub(crate) matches: Vec<Course>,
+    pub(crate) churn: Vec<Course>,
     pub(crate) answers: Vec<Answers>,
 }
 
@@ -23,24 +24,29 @@ pub(crate) fn speed(rows: &[Row]) -> String {
         "",
         "matches/s",
         "of the first",
+        "CPU us each",
         "come and go, conns/s",
         "of the first",
+        "CPU us each",
         "answer p50, us",
         "of the first",
         "p99, us",
     ]);
-    text += &line(&["---"; 8]);
+    text += &line(&["---"; 10]);
     let Some(first) = rows.first() else {
         return text;
     };
+    let (speed, cpu) = (|it: &Course| it.per_second, |it: &Course| it.cpu);
     for row in rows {
         let p50 = |answers: &Answers| answers.p50.as_secs_f64() * 1e6;
         text += &line(&[
             row.name.to_owned(),
-            format!("{:.0}", median(&row.matches, |it| *it)),
-            format!("**{:.2}**", ratio(&row.matches, &first.matches, |it| *it)),
-            format!("{:.0}", median(&row.churn, |it| *it)),
-            format!("**{:.2}**", ratio(&row.churn, &first.churn, |it| *it)),
+            format!("{:.0}", median(&row.matches, speed)),
+            format!("**{:.2}**", ratio(&row.matches, &first.matches, speed)),
+            format!("{:.1}", median(&row.matches, cpu)),
+            format!("{:.0}", median(&row.churn, speed)),
+            format!("**{:.2}**", ratio(&row.churn, &first.churn, speed)),
+            format!("{:.1}", median(&row.churn, cpu)),
             format!("{:.1}", median(&row.answers, p50)),
             format!("**{:.2}**", ratio(&row.answers, &first.answers, p50)),
             format!("{:.1}", median(&row.answers, |answers| answers.p99.as_secs_f64() * 1e6)),
