@@ -38,7 +38,8 @@ pub(crate) struct Socket {
     /// Whether a machine waits for it to be connected.
     dialled: bool,
     read: Option<NonZeroUsize>,
-    write: Option<Bytes>,
+    /// Boxed, for it is rare.
+    write: Option<Box<Bytes>>,
 }
 
 /// An [`Input`] that owns its bytes.
@@ -130,7 +131,7 @@ impl Driver {
                 socket.try_read(buffer)
             }),
             Intent::Write { conn, data } => self.with(conn, |socket, _| {
-                socket.write = Some(data);
+                socket.write = Some(Box::new(data));
                 socket.try_write()
             }),
             Intent::Check { conn } => self.with(conn, |socket, buffer| {
@@ -157,6 +158,11 @@ impl Driver {
     /// The next answer to be fed to a machine.
     pub(crate) fn next_answer(&mut self) -> Option<Answer> {
         self.answers.pop_front()
+    }
+
+    /// Forgets the answers that are queued for connections whose machine has ended: another one would not know them.
+    pub(crate) fn drop_answers(&mut self, conns: [ConnId; 2]) {
+        self.answers.retain(|answer| !conns.contains(&answer.conn));
     }
 
     /// Waits until something happens, at the longest until `deadline`; tells which connections it happened to,
@@ -323,7 +329,7 @@ fn whole_millis(wait: Duration) -> Duration {
 }
 
 /// One read brings at most this much.
-const READ_MAX: usize = 4096;
+const READ_MAX: usize = 2048;
 /// Tokens from here on are no connection's.
 const OTHERS: usize = usize::MAX / 2;
 

@@ -99,7 +99,7 @@ fn check_coming_back(request: &Request) {
     let uri = format!("/{}", request.token.escaped());
     let (mut parts, ()): (Parts, ()) =
         again.uri(uri).body(()).expect("a role and an escaped token make a request").into_parts();
-    parts.headers = request.headers.clone();
+    parts.headers = (*request.headers).clone();
     let head = Request::head(&parts);
     let again = Request::parse(&head).unwrap_or_else(|reject| panic!("{reject}: {}", head.escape_ascii()));
     assert_eq!(summary(&again), summary(request), "a request written down is another one");

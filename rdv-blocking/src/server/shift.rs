@@ -17,7 +17,7 @@ use crate::driver::Driver;
 /// The pairs of one thread.
 pub(super) struct Shift {
     driver: Driver,
-    pairs: HashMap<PairId, Served>,
+    pairs: HashMap<PairId, Box<Served>>,
     pair_of: HashMap<ConnId, PairId>,
     deadlines: BTreeSet<(Instant, PairId)>,
     /// Pairs that had more to copy than one turn allows.
@@ -101,7 +101,8 @@ impl Shift {
             self.driver.add(socket.ok_or_else(|| io::ErrorKind::NotConnected.into()), conn);
         }
         let copy = Copy::new(pair.splice);
-        self.pairs.insert(id, Served { relay: pair.relay, conns, deadline: None, copy, queued: false });
+        let served = Served { relay: pair.relay, conns, deadline: None, copy, queued: false };
+        self.pairs.insert(id, Box::new(served));
         self.act(id, |_| {});
         self.pump(id);
     }
@@ -117,7 +118,7 @@ impl Shift {
         let Some(id) = self.pair_of.get(&conn).copied() else {
             return;
         };
-        let Some(Served { copy, .. }) = self.pairs.get(&id) else {
+        let Some(pair) = self.pairs.get(&id) else {
             return;
         };
         let error =
@@ -125,7 +126,7 @@ impl Shift {
         match error {
             // A connection that nothing is read from or written to at the moment can only fail like this.
             Some(err) => {
-                let (traffic, end) = (copy.traffic(), rdv_core::DataEnd::Broken(conn, err.kind()));
+                let (traffic, end) = (pair.copy.traffic(), rdv_core::DataEnd::Broken(conn, err.kind()));
                 self.act(id, |relay| relay.handle_end(Instant::now(), traffic, end));
             }
             None => self.pump(id),

@@ -26,7 +26,7 @@ pub(super) enum Stage {
         request: Request,
         observed: SocketAddr,
         /// On its other family, if it has had that looked at.
-        also_observed: Option<SocketAddr>,
+        also_observed: Option<Box<SocketAddr>>,
     },
     Leaving(Farewell),
 }

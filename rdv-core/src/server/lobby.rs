@@ -9,7 +9,6 @@ use std::num::NonZeroUsize;
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::HeaderMap;
 use log::debug;
 
 use super::LobbyConfig;
@@ -21,7 +20,7 @@ use crate::Watch;
 use crate::io::{ConnId, Input, Outbox, Output, after};
 use crate::states::Current;
 use crate::token::Token;
-use crate::wire::{Asked, HeadError, HeadReader, Reject};
+use crate::wire::{Asked, HeadError, HeadReader, Reject, RequestHeaders};
 use tables::Table;
 
 /// The machine of a server's front: one request head in, one answer out.
@@ -32,7 +31,8 @@ use tables::Table;
 pub struct Lobby {
     config: LobbyConfig,
     out: Outbox<LobbyEvent>,
-    guests: BTreeMap<ConnId, Guest>,
+    /// In boxes, for a tree has room for twice as many as there are.
+    guests: BTreeMap<ConnId, Box<Guest>>,
     tables: BTreeMap<Token, Table>,
     /// Tables whose pair is to be made, and since when.
     confirmed: VecDeque<(Instant, Token)>,
@@ -113,7 +113,8 @@ impl Lobby {
         let first_read = reader.next_read();
         let stage = Current::new(Stage::Asking(reader));
         let behind = Box::default();
-        self.guests.insert(conn, Guest { remote, stage, reading: false, deadline: None, told: 0, behind });
+        let guest = Guest { remote, stage, reading: false, deadline: None, told: 0, behind };
+        self.guests.insert(conn, Box::new(guest));
         self.per_addr.add(remote);
         if crowded {
             self.reject(now, conn, Reject::FullForAddr);
@@ -191,8 +192,9 @@ impl Lobby {
     pub fn close(&mut self, now: Instant) {
         self.watch.called(now);
         self.closed = true;
-        let seated =
-            |(conn, guest): (&ConnId, &Guest)| matches!(*guest.stage, Stage::Seated { .. }).then_some(*conn);
+        let seated = |(conn, guest): (&ConnId, &Box<Guest>)| {
+            matches!(*guest.stage, Stage::Seated { .. }).then_some(*conn)
+        };
         // No table may seat a client again while they all leave.
         self.tables.clear();
         for conn in self.guests.iter().filter_map(seated).collect::<Vec<_>>() {
@@ -212,7 +214,7 @@ impl Lobby {
 
     /// Goes on with a head.
     fn heard(&mut self, now: Instant, conn: ConnId, data: &[u8]) {
-        let Some(Guest { stage, behind, .. }) = self.guests.get_mut(&conn) else {
+        let Some(Guest { stage, behind, .. }) = self.guests.get_mut(&conn).map(|guest| &mut **guest) else {
             return;
         };
         let Stage::Asking(reader) = &mut **stage else {
@@ -255,7 +257,7 @@ impl Lobby {
             Err(header) => return self.reject(now, conn, Reject::NoObservedAddr(header)),
         };
         if !self.config.keep_headers {
-            request.headers = HeaderMap::new();
+            request.headers = RequestHeaders::default();
         }
         let (role, token) = (request.role, request.token.clone());
         debug!("joined: {role} {token} from {observed}");
@@ -306,7 +308,7 @@ impl Lobby {
         }
     }
 
-    fn forget(&mut self, conn: ConnId) -> Option<Guest> {
+    fn forget(&mut self, conn: ConnId) -> Option<Box<Guest>> {
         self.set_deadline(conn, None);
         let guest = self.guests.remove(&conn)?;
         self.per_addr.remove(guest.remote);

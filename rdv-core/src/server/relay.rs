@@ -25,9 +25,8 @@ pub struct Relay {
     state: Current<State>,
     /// Whether nothing of `out` has been handed out yet.
     fresh: bool,
-    /// What the dialer has said behind its command.
-    behind_command: Bytes,
-    early: Early,
+    /// What is to be handed over: what either has said behind its part. Gone once it is.
+    said: Option<Box<Said>>,
     started: Instant,
     idle_timeout: Option<Duration>,
     idle_at: Option<Instant>,
@@ -42,13 +41,20 @@ pub(super) struct Side {
     pub(super) request: Request,
     pub(super) observed: SocketAddr,
     /// The address that it has on its other family, as the server saw it.
-    pub(super) also_observed: Option<SocketAddr>,
+    pub(super) also_observed: Option<Box<SocketAddr>>,
     /// Whether the lobby's read of one byte is still under way.
     pub(super) reading: bool,
     /// What it has said behind its request.
     pub(super) behind: Box<[u8]>,
     /// Whether its 101 is written.
     pub(super) answered: bool,
+}
+
+/// What both have said that is the application's.
+#[derive(Debug, Default)]
+struct Said {
+    behind_command: Bytes,
+    early: Early,
 }
 
 #[derive(Debug)]
@@ -64,7 +70,7 @@ enum State {
     /// The driver copies.
     Spliced,
     /// Both are being told that they are not to meet.
-    Rejected([Option<Farewell>; 2]),
+    Rejected(Box<[Option<Farewell>; 2]>),
     Ended,
 }
 
@@ -121,7 +127,7 @@ impl Relay {
         let answer = |to: &Side, of: &Side| {
             switching_protocols(
                 to.observed,
-                &PeerAddrs::of(&of.request.self_addrs, of.observed, of.also_observed),
+                &PeerAddrs::of(&of.request.self_addrs, of.observed, of.also_observed.as_deref().copied()),
             )
         };
         out.write(dialer.conn, answer(&dialer, &accepter));
@@ -131,14 +137,15 @@ impl Relay {
             out.read(dialer.conn, reader.next_read());
         }
         let early = Early { data: std::mem::take(&mut accepter.behind).into(), eof: false };
+        // Both have the same, so that it is kept once.
+        accepter.request.token = dialer.request.token.clone();
         Self {
             dialer,
             accepter,
             out,
             state: Current::new(State::Commanded(reader)),
             fresh: true,
-            behind_command: Bytes::new(),
-            early,
+            said: Some(Box::new(Said { behind_command: Bytes::new(), early })),
             started: now,
             idle_timeout,
             idle_at: idle_timeout.map(|timeout| after(now, timeout)),
@@ -169,7 +176,7 @@ impl Relay {
                 self.idle_at = Some(farewell.deadline);
                 Some(farewell)
             });
-            self.state.enter(State::Rejected(farewells));
+            self.state.enter(State::Rejected(Box::new(farewells)));
         }
         self.fresh
     }
@@ -216,7 +223,8 @@ impl Relay {
             }
             (_, Role::Accept, Input::Read(_, data)) => {
                 self.accepter.reading = false;
-                self.early = Early { data: Bytes::copy_from_slice(data), eof: data.is_empty() };
+                let early = Early { data: Bytes::copy_from_slice(data), eof: data.is_empty() };
+                self.said.get_or_insert_default().early = early;
                 if let State::Stopping = *self.state {
                     self.splice();
                 }
@@ -267,6 +275,10 @@ impl Relay {
         self.fresh = false;
         let Self { out, idle_at, .. } = self;
         let output = out.poll(|| *idle_at);
+        if let Output::Event(RelayEvent::Splice(_)) = output {
+            // Idle pairs are many, and have nothing more to say.
+            out.shrink();
+        }
         self.watch.output(&output);
         output
     }
@@ -282,7 +294,7 @@ impl Relay {
         match reader.push(data) {
             Ok(Some(line)) => match Command::parse(line) {
                 Command::Continue => {
-                    self.behind_command = Bytes::copy_from_slice(behind);
+                    self.said.get_or_insert_default().behind_command = Bytes::copy_from_slice(behind);
                     self.be_active(now);
                     self.state.enter(State::Continuing);
                     self.tell_accepter();
@@ -308,9 +320,8 @@ impl Relay {
 
     fn splice(&mut self) {
         self.state.enter(State::Spliced);
-        let early = std::mem::take(&mut self.early);
+        let Said { behind_command, early } = *self.said.take().unwrap_or_default();
         let (dialer, accepter) = (self.dialer.conn, self.accepter.conn);
-        let behind_command = std::mem::take(&mut self.behind_command);
         self.out.event(RelayEvent::Splice(Splice { dialer, accepter, early, behind_command }));
     }
 

@@ -8,6 +8,7 @@ mod lobby;
 mod model;
 mod observe;
 mod relay;
+mod sizes;
 mod splice;
 mod states;
 mod storm;

@@ -27,7 +27,7 @@ pub(crate) use proxy::Kind as ProxyKind;
 pub use proxy::{Proxy, ProxyError};
 pub use reject::Reject;
 pub(crate) use request::Asked;
-pub use request::{Request, Role};
+pub use request::{Request, RequestHeaders, Role};
 pub use stack::Answered;
 pub use tunnel::ProxyFault;
 pub(crate) use tunnel::{

@@ -1,6 +1,8 @@
 //! The request: one upgrade that asks the server for a peer (rdv/1 section 1).
 
 use std::fmt;
+use std::ops::Deref;
+use std::sync::LazyLock;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, UPGRADE};
@@ -60,9 +62,28 @@ pub struct Request {
     /// Where it says it can be reached.
     pub self_addrs: SelfAddrs,
     /// All headers, the protocol's own included.
-    pub headers: HeaderMap,
+    pub headers: RequestHeaders,
     /// By which a second opinion on its address knows it.
     pub(crate) attempt: Option<AttemptId>,
+}
+
+/// The headers of a request, or none where they have been dropped: those of a waiting client take no room then.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RequestHeaders(Option<Box<HeaderMap>>);
+
+impl Deref for RequestHeaders {
+    type Target = HeaderMap;
+
+    fn deref(&self) -> &HeaderMap {
+        static NONE: LazyLock<HeaderMap> = LazyLock::new(HeaderMap::new);
+        self.0.as_deref().unwrap_or(&NONE)
+    }
+}
+
+impl From<HeaderMap> for RequestHeaders {
+    fn from(headers: HeaderMap) -> Self {
+        Self(Some(Box::new(headers)))
+    }
 }
 
 /// What a client may ask.
@@ -152,7 +173,7 @@ impl Asked {
         }
         let role = Role::of_method(method).ok_or_else(|| Reject::BadMethod(printable(method, 100)))?;
         let self_addrs = self_addrs_of(&headers)?;
-        Ok(Asked::Peer(Request { role, token, self_addrs, headers, attempt }))
+        Ok(Asked::Peer(Request { role, token, self_addrs, headers: headers.into(), attempt }))
     }
 }
 

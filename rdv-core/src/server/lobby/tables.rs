@@ -98,7 +98,7 @@ impl Lobby {
     }
 
     fn take_side(&mut self, conn: ConnId) -> Option<Side> {
-        let Guest { stage, reading, behind, .. } = self.forget(conn)?;
+        let Guest { stage, reading, behind, .. } = *self.forget(conn)?;
         match stage.end() {
             Stage::Seated { request, observed, also_observed } => {
                 Some(Side { conn, request, observed, also_observed, reading, behind, answered: false })
@@ -132,7 +132,7 @@ impl Lobby {
     }
 }
 
-fn role_of(guests: &BTreeMap<ConnId, Guest>, conn: ConnId) -> Option<Role> {
+fn role_of(guests: &BTreeMap<ConnId, Box<Guest>>, conn: ConnId) -> Option<Role> {
     match &*guests.get(&conn)?.stage {
         Stage::Seated { request, .. } => Some(request.role),
         Stage::Asking(_) | Stage::Leaving(_) => None,
