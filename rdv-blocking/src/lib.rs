@@ -48,4 +48,4 @@ mod server;
 pub mod tls;
 
 pub use client::{Canceller, Client, Conn, Error, Via};
-pub use server::{Server, ServerConfig, ServerHandle};
+pub use server::{Server, ServerConfig, ServerHandle, WhileDraining};

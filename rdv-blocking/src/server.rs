@@ -11,9 +11,10 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use mio::{Poll, Waker};
-use rdv_core::{LobbyConfig, RelayReport};
+use rdv_core::{LobbyConfig, Metrics, RelayReport};
 use rdv_socket::ListenAddr;
 
 use self::front::Front;
@@ -26,11 +27,56 @@ pub struct ServerConfig {
     pub lobby: LobbyConfig,
     /// Threads that relay; 0, the default, is one for each core.
     pub workers: usize,
+    /// What becomes of the listeners while the server [drains](ServerHandle::drain).
+    pub while_draining: WhileDraining,
     /// The certificate, for a server that speaks TLS: see [`tls::server_config`](crate::tls::server_config).
     pub tls: Option<Arc<rustls::ServerConfig>>,
 }
 
+/// What a server that [drains](ServerHandle::drain) does with its listeners.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WhileDraining {
+    /// It goes on listening, and answers those that come with 503 and `Retry-After`: nobody else can.
+    #[default]
+    Refuse,
+    /// It accepts no more, and leaves whoever is in the queue to others that have the same sockets: those of socket
+    /// activation.
+    Leave,
+    /// It answers whoever is in the queue, and closes the listeners: others have listeners of their own on the same port
+    /// ([`Server::bind_beside`]).
+    Close,
+}
+
 /// A server whose sockets listen, and that serves once it [runs](Self::run).
+///
+/// Who may use it is asked of [`LobbyConfig::admission`]: by default everybody, by `rdv_access::Gate` those with bearer tokens
+/// or grants, and by an [`Admission`](rdv_core::Admission) of your own whoever it lets in:
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use rdv_core::http::StatusCode;
+/// use rdv_core::{Admission, Caller, Reject};
+/// use rdv_blocking::{Server, ServerConfig};
+///
+/// #[derive(Debug)]
+/// struct Residents;
+///
+/// impl Admission for Residents {
+///     fn admit(&self, caller: &Caller<'_>) -> Result<(), Reject> {
+///         match caller.observed.ip().is_loopback() {
+///             true => Ok(()),
+///             false => Err(Reject::Application(StatusCode::FORBIDDEN, "residents only".into())),
+///         }
+///     }
+/// }
+///
+/// let mut config = ServerConfig::default();
+/// config.lobby.admission = Arc::new(Residents);
+/// let server = Server::bind(&"127.0.0.1:0".parse().unwrap(), config).unwrap();
+/// # drop(server);
+/// ```
 #[derive(Debug)]
 pub struct Server {
     listeners: Vec<TcpListener>,
@@ -39,10 +85,12 @@ pub struct Server {
     handle: ServerHandle,
 }
 
-/// Ends a server from another thread.
+/// A server as other threads see it: they can end it, and look at its metrics.
 #[derive(Clone, Debug)]
 pub struct ServerHandle {
     stop: Arc<AtomicBool>,
+    drain: Arc<Mutex<Option<Duration>>>,
+    metrics: Arc<Metrics>,
     waker: Arc<Waker>,
     tls: Arc<Mutex<Option<Arc<rustls::ServerConfig>>>>,
 }
@@ -53,11 +101,32 @@ impl Server {
     /// # Errors
     /// The system's, such as [`AddrInUse`](io::ErrorKind::AddrInUse).
     pub fn bind(addr: &ListenAddr, config: ServerConfig) -> io::Result<Server> {
-        let listeners = rdv_socket::listen(addr, BACKLOG)?;
+        Self::with_listeners(rdv_socket::listen(addr, BACKLOG)?, config)
+    }
+
+    /// [Listens](Self::bind) beside other processes of the same user that do so by this function, with SO_REUSEPORT: a
+    /// new server starts, and the old one drains, by [`WhileDraining::Close`].
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind); and where the system has no such thing.
+    pub fn bind_beside(addr: &ListenAddr, config: ServerConfig) -> io::Result<Server> {
+        Self::with_listeners(rdv_socket::listen_beside(addr, BACKLOG)?, config)
+    }
+
+    /// Serves on sockets that listen already, such as those that the process [was given](rdv_socket::inherited). They are
+    /// made non-blocking, for all that have them.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn with_listeners(listeners: Vec<TcpListener>, config: ServerConfig) -> io::Result<Server> {
+        for listener in &listeners {
+            listener.set_nonblocking(true)?;
+        }
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), front::WAKER)?);
         let tls = Arc::new(Mutex::new(config.tls.clone()));
-        let handle = ServerHandle { stop: Arc::default(), waker, tls };
+        let handle =
+            ServerHandle { stop: Arc::default(), drain: Arc::default(), metrics: Arc::default(), waker, tls };
         Ok(Server { listeners, config, poll, handle })
     }
 
@@ -77,11 +146,12 @@ impl Server {
     /// The system's, if it has no threads or pollers to give, or polling fails. No client's doing ends a server.
     pub fn run(self) -> io::Result<()> {
         let Server { listeners, config, poll, handle } = self;
+        let while_draining = config.while_draining;
         let workers = match config.workers {
             0 => thread::available_parallelism().map_or(1, usize::from),
             workers => workers,
         };
-        Front::new(listeners, config.lobby, poll, workers, handle)?.run()
+        Front::new(listeners, config.lobby, poll, workers, handle)?.run(while_draining)
     }
 }
 
@@ -90,9 +160,42 @@ impl ServerHandle {
     /// an RST. [`Server::run`] returns soon after.
     pub fn shutdown(&self) {
         self.stop.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    /// Lets the server end once its relays have, at the latest after this time, when it [shuts down](Self::shutdown).
+    /// Clients that wait, and those that come meanwhile, are answered 503 with `Retry-After`.
+    pub fn drain(&self, time: Duration) {
+        *self.drain.lock().unwrap_or_else(PoisonError::into_inner) = Some(time);
+        self.wake();
+    }
+
+    fn wake(&self) {
         if let Err(err) = self.waker.wake() {
-            log::warn!("cannot wake the server to shut it down: {err}");
+            log::warn!("cannot wake the server to end it: {err}");
         }
+    }
+
+    /// What the server has counted: [`Metrics::render`] is what Prometheus reads.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// Whether the lobby's loop turns: it is woken, and has this long to notice. For a health check; a server that does
+    /// not run yet, or no longer, does not.
+    pub fn is_alive(&self, patience: Duration) -> bool {
+        let before = self.metrics.turns();
+        let until = Instant::now() + patience;
+        if self.waker.wake().is_err() {
+            return false;
+        }
+        while self.metrics.turns() == before {
+            if Instant::now() >= until {
+                return false;
+            }
+            thread::sleep(ALIVE_POLL);
+        }
+        true
     }
 
     /// Has the connections that come from now on use another certificate, a renewed one for instance. A server
@@ -103,6 +206,10 @@ impl ServerHandle {
 
     fn tls(&self) -> Option<Arc<rustls::ServerConfig>> {
         self.tls.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn draining(&self) -> Option<Duration> {
+        *self.drain.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_shut_down(&self) -> bool {
@@ -118,3 +225,8 @@ fn log_end(report: &RelayReport) {
 }
 
 const BACKLOG: i32 = 1024;
+/// How often a health check looks whether the loop has turned. It does so in microseconds.
+const ALIVE_POLL: Duration = Duration::from_millis(1);
+
+#[cfg(test)]
+mod tests;

@@ -3,9 +3,14 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use rdv_cli::duration::Span;
 use rdv_cli::flags::{
     ABOUT, ACCEPT, ACCEPT_EXAMPLE, CHECK, CHECK_EXAMPLE, CheckArgs, ClientArgs, DIAL, DIAL_EXAMPLE, ServeArgs,
 };
+use rdv_cli::logging::Format;
+use rdv_socket::ListenAddr;
+
+use rdv_core::Token;
 
 use crate::demo::Size;
 
@@ -34,6 +39,9 @@ pub(crate) enum Command {
     /// See how well a server works from here, and what to expect of direct connections
     #[command(long_about = CHECK, after_help = CHECK_EXAMPLE)]
     Check(CheckArgs),
+    /// Let whoever has a token use a server that wants grants
+    #[command(long_about = GRANT, after_help = GRANT_EXAMPLE)]
+    Grant(GrantArgs),
     /// Watch two clients meet on this machine, directly and through the relay
     #[command(after_help = DEMO_EXAMPLE)]
     Demo(DemoArgs),
@@ -45,6 +53,31 @@ pub(crate) struct ServerArgs {
     pub(crate) common: ServeArgs,
     #[command(flatten)]
     pub(crate) tls: Option<TlsFiles>,
+    #[command(flatten)]
+    pub(crate) watch: WatchFlags,
+}
+
+/// How others watch the server, and take its place.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Operations")]
+pub(crate) struct WatchFlags {
+    /// Serve /metrics, /healthz and /readyz here, over HTTP and to anybody: choose an inner address
+    #[arg(long, value_name = "[HOST]:PORT")]
+    pub(crate) metrics: Option<ListenAddr>,
+    /// How to log: text, or json with an object on each line
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "text",
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
+    pub(crate) log_format: Format,
+    /// Share the port with other servers of this user that say so too, for a restart without a gap
+    ///
+    /// Start the new one, and then send the old one a SIGTERM.
+    #[arg(long, verbatim_doc_comment)]
+    pub(crate) reuse_port: bool,
 }
 
 /// Where the server's certificate comes from, anew on each SIGHUP.
@@ -59,6 +92,18 @@ pub(crate) struct TlsFiles {
     /// The certificate's private key, a PEM file
     #[arg(long = "tls-key", value_name = "FILE", required = false, requires = "cert")]
     pub(crate) key: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct GrantArgs {
+    /// The token of the pair that is to meet
+    pub(crate) token: Token,
+    /// The server's --grant-key-file; the first key in it is used
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: PathBuf,
+    /// How long it is valid: for asking, not for the connection that comes of it (default: 1h)
+    #[arg(long = "for", value_name = "DURATION", default_value = "1h", hide_default_value = true)]
+    pub(crate) time: Span,
 }
 
 #[derive(Debug, clap::Args)]
@@ -81,7 +126,19 @@ const SERVE_EXAMPLE: &str = "\
 Example:
   rdv serve
   rdv serve --listen 127.0.0.1:8080 --observed-header X-Observed-Addr      behind a proxy
-  rdv serve --tls-cert chain.pem --tls-key key.pem                         https";
+  rdv serve --tls-cert chain.pem --tls-key key.pem                         https
+  rdv serve --bearer-file tokens                                           not for everybody";
+
+const GRANT: &str = "\
+Let whoever has a token use a server that wants grants (rdv serve --grant-key-file).
+
+It prints the grant, which both clients send as their bearer token. The server is not
+asked: key, token and time are all it takes.";
+
+const GRANT_EXAMPLE: &str = "\
+Example:
+  rdv grant --key-file keys --for 10m 7f3a9c
+  rdv dial -H \"Authorization: Bearer $(rdv grant --key-file keys 7f3a9c)\" https://example.com/rdv 7f3a9c";
 
 const DEMO_EXAMPLE: &str = "\
 Example:

@@ -179,7 +179,13 @@ fn explain_refusal(refusal: &Refusal) -> String {
     let advice = match refusal.code() {
         Some("replaced") => ": somebody else uses this token in the same role",
         Some("no-peer") => ": start the peer with the same URL and token, and the other of dial and accept",
-        Some("full" | "full-for-addr" | "shutting-down" | "closed") => ": try again later",
+        Some("full" | "full-for-addr" | "overloaded" | "rate-limited" | "shutting-down" | "closed") => {
+            ": try again later"
+        }
+        Some("credentials-missing") => {
+            ": add -H 'Authorization: Bearer ...', with what its operator has given you"
+        }
+        Some("credentials-expired") => ": ask for new ones, and see that the clocks are right",
         Some("no-observed-addr") => {
             ": --observed-header of the server names a header that its proxy does not set"
         }

@@ -12,6 +12,7 @@ use rdv_core::{AddrSpaces, Config, HeaderError, Headers, Proxy, Role, ServerUrl,
 use rustls::ClientConfig;
 
 pub use self::serve::ServeArgs;
+pub use rdv_access::Gate;
 
 use crate::duration::{Limit, Span};
 use crate::exit::Exit;

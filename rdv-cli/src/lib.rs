@@ -9,6 +9,7 @@ pub mod check;
 pub mod duration;
 pub mod exit;
 pub mod flags;
+pub mod json;
 pub mod lines;
 pub mod logging;
 pub mod page;

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use log::{debug, error, info, warn};
+use rdv_access::FileError;
 use rdv_core::{AddrSpace, Meta, Report};
 
 use crate::duration::Pretty;
@@ -75,7 +76,15 @@ pub fn disconnected(result: &Result<(), PipeError>, tx: u64, rx: u64, took: Dura
 /// The server listens, once for each family. Scripts take it as a sign that everything is set up.
 pub fn listening(addrs: impl IntoIterator<Item = SocketAddr>) {
     for addr in addrs {
-        info!(target: "server", "listening addr={addr}");
+        info!(target: "server", addr:%; "listening addr={addr}");
+    }
+}
+
+/// Bearer tokens and keys have been read again, or can't be.
+pub fn reloaded(result: &Result<(), FileError>) {
+    match result {
+        Ok(()) => info!(target: "server", "credentials reloaded"),
+        Err(error) => error!(target: "server", "credentials not reloaded, the old ones stay: {error}"),
     }
 }
 

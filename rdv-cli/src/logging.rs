@@ -1,19 +1,46 @@
-//! Logs on stderr, one line each: `LEVEL target: message key=value ...`. People and scripts rely on the form.
+//! Logs on stderr, one line each: `LEVEL target: message key=value ...`, or a JSON object. People and scripts rely on
+//! the forms.
 
 use std::fmt::{self, Write as _};
 use std::io::{self, Write as _};
+use std::time::SystemTime;
 
+use clap::ValueEnum;
+use log::kv::{Key, Value, VisitSource};
 use log::{LevelFilter, Log, Metadata, Record};
 
-/// Logs everything of ours up to `level` from now on, and of others warnings and errors.
+use crate::json::Quoted;
+
+/// How a log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people: `LEVEL target: message key=value ...`
+    #[default]
+    Text,
+    /// For programs: an object on each line, with time, level, target, message, and fields
+    Json,
+}
+
+/// Logs everything of ours up to `level` from now on, as text, and of others warnings and errors.
 pub fn init(level: LevelFilter) {
-    // This fails only if there is a logger already.
-    if log::set_logger(&StderrLog).is_ok() {
+    init_as(level, Format::Text);
+}
+
+/// [Logs](init) in this form.
+pub fn init_as(level: LevelFilter, format: Format) {
+    // Either fails only if there is a logger already.
+    let set = match format {
+        Format::Text => log::set_logger(&StderrLog { format: Format::Text }),
+        Format::Json => log::set_logger(&StderrLog { format: Format::Json }),
+    };
+    if set.is_ok() {
         log::set_max_level(level);
     }
 }
 
-struct StderrLog;
+struct StderrLog {
+    format: Format,
+}
 
 impl Log for StderrLog {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
@@ -25,7 +52,11 @@ impl Log for StderrLog {
         if self.enabled(record.metadata()) {
             // One write, so that lines of several processes on one terminal stay whole. If nobody listens any
             // more, then there is nobody to tell.
-            let _ = io::stderr().write_all(line(record).as_bytes());
+            let line = match self.format {
+                Format::Text => line(record),
+                Format::Json => object(record, SystemTime::now()),
+            };
+            let _ = io::stderr().write_all(line.as_bytes());
         }
     }
 
@@ -39,6 +70,40 @@ fn line(record: &Record<'_>) -> String {
     let _ = write!(line, "{} {}: {}", record.level(), short_target(record.target()), record.args());
     line.0.push('\n');
     line.0
+}
+
+/// The same as an object, with its end. The message is the text's; its figures are there again as fields, where it has
+/// such.
+fn object(record: &Record<'_>, now: SystemTime) -> String {
+    let time = humantime::format_rfc3339_millis(now);
+    let level = record.level().as_str().to_ascii_lowercase();
+    let (target, message) = (short_target(record.target()), record.args().to_string());
+    let mut line = format!(
+        "{{\"time\":\"{time}\",\"level\":\"{level}\",\"target\":{},\"message\":{}",
+        Quoted(target),
+        Quoted(&message)
+    );
+    // As above: formatting into a string does not fail.
+    let _ = record.key_values().visit(&mut Fields(&mut line));
+    line.push_str("}\n");
+    line
+}
+
+/// Adds fields to an object.
+struct Fields<'a>(&'a mut String);
+
+impl<'kvs> VisitSource<'kvs> for Fields<'_> {
+    fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), log::kv::Error> {
+        write!(self.0, ",{}:", Quoted(key.as_str()))?;
+        if let Some(number) = value.to_u64() {
+            write!(self.0, "{number}")?;
+        } else if let Some(answer) = value.to_bool() {
+            write!(self.0, "{answer}")?;
+        } else {
+            write!(self.0, "{}", Quoted(&value.to_string()))?;
+        }
+        Ok(())
+    }
 }
 
 /// Modules are of no interest to those who read logs: all of the library is `rdv`.

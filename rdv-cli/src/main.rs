@@ -1,8 +1,8 @@
 //! The `rdv` command: a TCP connection between two machines, wherever they are.
 //!
 //! `rdv serve` runs a server; `rdv dial` and `rdv accept` are the two peers, each of which connects its stdin
-//! and stdout to the other's; `rdv check` looks at a server and at the NATs before it; `rdv demo` shows it all on one
-//! machine.
+//! and stdout to the other's; `rdv check` looks at a server and at the NATs before it; `rdv grant` lets a pair use a
+//! server that is not for everybody; `rdv demo` shows it all on one machine.
 //!
 //! | exit status | meaning |
 //! | --- | --- |
@@ -17,6 +17,7 @@
 mod args;
 mod client;
 mod demo;
+mod grant;
 mod interrupt;
 mod pipe;
 mod serve;
@@ -25,6 +26,7 @@ use std::process::ExitCode;
 
 use log::LevelFilter;
 use rdv_cli::exit::{Exit, settle};
+use rdv_cli::logging::Format;
 use rdv_cli::{check, logging, usage};
 use rdv_core::Role;
 
@@ -45,14 +47,22 @@ fn run(Args { verbose, command }: Args) -> Exit {
     let quiet = match command {
         // These tell their story themselves.
         Command::Check(_) | Command::Demo(_) => LevelFilter::Warn,
-        Command::Serve(_) | Command::Dial(_) | Command::Accept(_) => LevelFilter::Info,
+        Command::Serve(_) | Command::Dial(_) | Command::Accept(_) | Command::Grant(_) => LevelFilter::Info,
     };
-    logging::init(if verbose { LevelFilter::Debug } else { quiet });
+    let format = match &command {
+        Command::Serve(args) => args.watch.log_format,
+        Command::Dial(_) | Command::Accept(_) | Command::Check(_) | Command::Grant(_) | Command::Demo(_) => {
+            Format::Text
+        }
+    };
+    let level = if verbose { LevelFilter::Debug } else { quiet };
+    logging::init_as(level, format);
     match command {
         Command::Serve(args) => serve::run(args),
         Command::Dial(args) => client::run(Role::Dial, args),
         Command::Accept(args) => client::run(Role::Accept, args),
         Command::Check(args) => check::run::<Args>(&args),
+        Command::Grant(args) => grant::run(&args),
         Command::Demo(args) => demo::run(&args),
     }
 }

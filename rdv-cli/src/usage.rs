@@ -53,7 +53,7 @@ fn reworded<A: CommandFactory>(error: clap::Error, argv: &[OsString]) -> clap::E
         return error;
     };
     let show = |text: &str| {
-        if matches!(command, "dial" | "accept") || text.contains('@') {
+        if matches!(command, "dial" | "accept" | "grant") || text.contains('@') {
             shortened(text)
         } else {
             text.to_owned()
@@ -118,4 +118,4 @@ fn shortened(text: &str) -> String {
     Token::new(text).map_or_else(|_| "…".to_owned(), |token| token.to_string())
 }
 
-const SUBCOMMANDS: [&str; 5] = ["serve", "dial", "accept", "check", "demo"];
+const SUBCOMMANDS: [&str; 6] = ["serve", "dial", "accept", "check", "grant", "demo"];

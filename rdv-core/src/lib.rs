@@ -92,13 +92,13 @@ pub use client::{
 pub use contract::{Contract, Meaning, Watched};
 pub use io::{ConnId, Input, Intent, Output, Target};
 pub use server::{
-    DataEnd, Early, Lobby, LobbyConfig, LobbyEvent, Matched, Observed, Reason, Relay, RelayEnd, RelayEvent,
-    RelayReport, Splice, Traffic,
+    Admission, Caller, DataEnd, Early, Lobby, LobbyConfig, LobbyEvent, Matched, Metrics, Observed, Open,
+    Readiness, Reason, Relay, RelayEnd, RelayEvent, RelayReport, Splice, Traffic,
 };
 pub use token::{Token, TokenError};
 pub use wire::{
-    Answered, BadAnswer, HeaderError, Headers, Proxy, ProxyError, ProxyFault, Refusal, Reject, Request,
-    RequestHeaders, Role, ServerUrl, UrlError,
+    Answered, BadAnswer, Denial, HeaderError, Headers, Proxy, ProxyError, ProxyFault, Refusal, Reject,
+    Request, RequestHeaders, Role, ServerUrl, UrlError,
 };
 
 /// The HTTP types that appear in this crate's API.

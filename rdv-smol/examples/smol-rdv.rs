@@ -12,10 +12,11 @@ use std::fs::File;
 use std::io::IsTerminal;
 use std::pin::pin;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 
 use rdv_cli::exit::{Exit, Reason, settle};
-use rdv_cli::flags::{ClientArgs, PeerArgs, PeerCommand, ServeArgs};
+use rdv_cli::flags::{ClientArgs, Gate, PeerArgs, PeerCommand, ServeArgs};
 use rdv_cli::stdio::{self, BUF_LEN, LAST_WORDS, PipeError};
 use rdv_cli::{lines, signals};
 use rdv_core::Role;
@@ -42,12 +43,19 @@ fn main() -> ExitCode {
 /// Serves until a signal ends it.
 async fn serve(args: ServeArgs) -> Exit {
     let mut config = ServerConfig::default();
-    config.lobby = args.lobby();
+    config.drain = args.drain();
+    let gate = match args.prepare() {
+        Ok((lobby, gate)) => {
+            config.lobby = lobby;
+            gate
+        }
+        Err(exit) => return exit,
+    };
     let listeners = match Server::bind(&args.listen).await {
         Ok(listeners) => listeners,
         Err(error) => return lines::served(Err(error)),
     };
-    let signal = first_signal("server");
+    let signal = first_signal("server", gate);
     lines::listening(listeners.iter().filter_map(|listener| listener.get_ref().local_addr().ok()));
     lines::served(Server::new(config).serve_all(listeners, signal).await)
 }
@@ -61,7 +69,7 @@ async fn connect(role: Role, args: ClientArgs) -> Exit {
     let mut client = Client::new(config);
     client.tls = tls;
     client.port_map = args.port_map();
-    let mut signal = pin!(first_signal("client"));
+    let mut signal = pin!(first_signal("client", None));
     let started = Instant::now();
     let interrupted = async {
         signal.as_mut().await;
@@ -180,10 +188,10 @@ fn unblocked(file: File) -> Unblock<File> {
 }
 
 /// Resolves at the first signal. The second one ends the process at once.
-fn first_signal(target: &str) -> impl Future<Output = ()> + use<> {
+fn first_signal(target: &str, gate: Option<Arc<Gate>>) -> impl Future<Output = ()> + use<> {
     let (sender, receiver) = bounded(1);
     let keep_open = sender.clone();
-    signals::on_first(target, move || {
+    signals::on_first_but_reload(target, gate, move || {
         // There is room for the one message.
         let _ = sender.try_send(());
     });

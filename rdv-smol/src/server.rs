@@ -6,9 +6,11 @@ mod pair;
 
 use std::io;
 use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_io::Async;
-use rdv_core::LobbyConfig;
+use rdv_core::{LobbyConfig, Metrics};
 use rdv_socket::ListenAddr;
 
 use self::front::Front;
@@ -19,6 +21,9 @@ use self::front::Front;
 pub struct ServerConfig {
     /// The protocol's limits and timeouts.
     pub lobby: LobbyConfig,
+    /// How long relays may go on after `shutdown` has resolved, while clients that wait, and those that come, are answered
+    /// 503 with `Retry-After`. The server ends as soon as the last relay has. Zero, the default, cuts relays off at once.
+    pub drain: Duration,
 }
 
 /// A server, to be run on listeners of the application's choice.
@@ -27,15 +32,48 @@ pub struct ServerConfig {
 /// [`serve`](Self::serve) returns. The pairs are part of that future too: it spawns nothing, so that any executor
 /// will do, and what one thread can relay is the limit. Serve on several threads, each with listeners of its own
 /// and tokens of its own, for more.
+///
+/// Who may use it is asked of [`LobbyConfig::admission`]: by default everybody, by `rdv_access::Gate` those with bearer tokens
+/// or grants, and by an [`Admission`](rdv_core::Admission) of your own whoever it lets in:
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use rdv_core::http::StatusCode;
+/// use rdv_core::{Admission, Caller, Reject};
+/// use rdv_smol::{Server, ServerConfig};
+///
+/// #[derive(Debug)]
+/// struct Residents;
+///
+/// impl Admission for Residents {
+///     fn admit(&self, caller: &Caller<'_>) -> Result<(), Reject> {
+///         match caller.observed.ip().is_loopback() {
+///             true => Ok(()),
+///             false => Err(Reject::Application(StatusCode::FORBIDDEN, "residents only".into())),
+///         }
+///     }
+/// }
+///
+/// let mut config = ServerConfig::default();
+/// config.lobby.admission = Arc::new(Residents);
+/// let server = Server::new(config);
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Server {
     config: ServerConfig,
+    metrics: Arc<Metrics>,
 }
 
 impl Server {
     /// A server that does not serve yet.
     pub fn new(config: ServerConfig) -> Self {
-        Self { config }
+        Self { config, metrics: Arc::default() }
+    }
+
+    /// What this server, and every clone of it, counts: [`Metrics::render`] is what Prometheus reads.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 
     /// Listens on an address, for [`serve_all`](Self::serve_all): `:8080` is port 8080 in both families, and port
@@ -75,7 +113,7 @@ impl Server {
         listeners: Vec<Async<TcpListener>>,
         shutdown: impl Future<Output = ()>,
     ) -> io::Result<()> {
-        Front::new(listeners, self.config.lobby).run(shutdown).await;
+        Front::new(listeners, self.config, self.metrics).run(shutdown).await;
         Ok(())
     }
 }

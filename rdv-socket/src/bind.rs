@@ -38,6 +38,19 @@ pub(crate) fn bind_exclusive(socket: &Socket, addr: SocketAddr) -> io::Result<()
     socket.bind(&addr.into())
 }
 
+/// Binds the socket of a server's listener, beside others that are bound like this.
+#[cfg(all(unix, not(any(target_os = "illumos", target_os = "solaris"))))]
+pub(crate) fn bind_beside(socket: &Socket, addr: SocketAddr) -> io::Result<()> {
+    share(socket)?;
+    socket.bind(&addr.into())
+}
+
+/// There is no such thing.
+#[cfg(not(all(unix, not(any(target_os = "illumos", target_os = "solaris")))))]
+pub(crate) fn bind_beside(_: &Socket, _: SocketAddr) -> io::Result<()> {
+    Err(io::Error::new(ErrorKind::Unsupported, "this system does not share a port between servers"))
+}
+
 /// Binds the socket of a listener to a port where nobody else listens, and shares it from then on.
 ///
 /// Two listeners of one user that both say SO_REUSEPORT before they bind get the same port without

@@ -56,16 +56,20 @@
 //! Illumos and Solaris have no `SO_REUSEPORT` here: a [`SharedPort`] listens, but
 //! [`SharedPort::connect`] may report [`AddrInUse`](std::io::ErrorKind::AddrInUse).
 
-#![forbid(unsafe_code)]
+// Where there is some, it says why it may be.
+#![deny(unsafe_code)]
 
 mod addrs;
 mod bind;
 mod errno;
+mod inherited;
 mod listen;
 mod listen_addr;
+mod open_files;
 mod port;
 pub mod relay;
 mod seed;
+mod shortage;
 mod stream;
 #[cfg(feature = "tls")]
 pub mod tls;
@@ -74,10 +78,13 @@ pub mod tls;
 mod test_util;
 
 pub use addrs::{LocalAddr, local_addrs};
-pub use listen::listen;
+pub use inherited::{Inherited, inherited};
+pub use listen::{listen, listen_beside};
 pub use listen_addr::{ListenAddr, ParseListenAddrError};
+pub use open_files::{conns_within, raise_open_files};
 pub use port::SharedPort;
 pub use seed::random_seed;
+pub use shortage::Shortage;
 pub use stream::{
     accept, connect_finished, is_about_one, read_now, reset, reset_on_drop, set_options_of_accepted,
     set_stream_options, try_stream_options,

@@ -3,8 +3,10 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 
+use socket2::Socket;
+
 use crate::ListenAddr;
-use crate::bind::{bind_all, bind_exclusive, new_socket};
+use crate::bind::{bind_all, bind_beside, bind_exclusive, new_socket};
 
 /// Listens on an address: a listener for each IP address that it stands for, all on the same port.
 ///
@@ -32,14 +34,35 @@ use crate::bind::{bind_all, bind_exclusive, new_socket};
 /// [`AddrNotAvailable`](io::ErrorKind::AddrNotAvailable), or the resolver's), the text says which
 /// address it is about.
 pub fn listen(addr: &ListenAddr, backlog: i32) -> io::Result<Vec<TcpListener>> {
-    let listeners =
-        addr.resolve().and_then(|addrs| bind_all(&addrs, addr.port(), |addr| listen_on(addr, backlog)));
+    listen_by(addr, backlog, bind_exclusive)
+}
+
+/// [Listens](listen) beside other processes of the same user that do so by this function: the system deals new
+/// connections out among them (SO_REUSEPORT). It is for a server that is to be replaced by another one without a gap.
+///
+/// # Errors
+/// As [`listen`]; and [`Unsupported`](io::ErrorKind::Unsupported) elsewhere than on Linux, Android, the BSDs and macOS.
+pub fn listen_beside(addr: &ListenAddr, backlog: i32) -> io::Result<Vec<TcpListener>> {
+    listen_by(addr, backlog, bind_beside)
+}
+
+fn listen_by(
+    addr: &ListenAddr,
+    backlog: i32,
+    bind: impl Fn(&Socket, SocketAddr) -> io::Result<()>,
+) -> io::Result<Vec<TcpListener>> {
+    let listen_on = |addr| listen_on(addr, backlog, &bind);
+    let listeners = addr.resolve().and_then(|addrs| bind_all(&addrs, addr.port(), listen_on));
     listeners.map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}")))
 }
 
-fn listen_on(addr: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
+fn listen_on(
+    addr: SocketAddr,
+    backlog: i32,
+    bind: impl Fn(&Socket, SocketAddr) -> io::Result<()>,
+) -> io::Result<TcpListener> {
     let socket = new_socket(addr)?;
-    bind_exclusive(&socket, addr)?;
+    bind(&socket, addr)?;
     socket.listen(backlog)?;
     Ok(socket.into())
 }

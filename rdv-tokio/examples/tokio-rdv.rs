@@ -16,7 +16,7 @@ use std::time::Instant;
 
 use log::error;
 use rdv_cli::exit::{Exit, Reason, settle};
-use rdv_cli::flags::{ClientArgs, PeerArgs, PeerCommand, ServeArgs};
+use rdv_cli::flags::{ClientArgs, Gate, PeerArgs, PeerCommand, ServeArgs};
 use rdv_cli::stdio::{self, BUF_LEN, LAST_WORDS, PipeError};
 use rdv_cli::{lines, signals};
 use rdv_core::Role;
@@ -54,12 +54,19 @@ fn main() -> ExitCode {
 /// Serves until a signal ends it.
 async fn serve(args: ServeArgs) -> Exit {
     let mut config = ServerConfig::default();
-    config.lobby = args.lobby();
+    config.drain = args.drain();
+    let gate = match args.prepare() {
+        Ok((lobby, gate)) => {
+            config.lobby = lobby;
+            gate
+        }
+        Err(exit) => return exit,
+    };
     let listeners = match Server::bind(&args.listen).await {
         Ok(listeners) => listeners,
         Err(error) => return lines::served(Err(error)),
     };
-    let signal = first_signal("server");
+    let signal = first_signal("server", gate);
     lines::listening(listeners.iter().filter_map(|listener| listener.local_addr().ok()));
     lines::served(Server::new(config).serve_all(listeners, signal.notified()).await)
 }
@@ -73,7 +80,7 @@ async fn connect(role: Role, args: ClientArgs) -> Exit {
     let mut client = Client::new(config);
     client.tls = tls;
     client.port_map = args.port_map();
-    let signal = first_signal("client");
+    let signal = first_signal("client", None);
     let started = Instant::now();
     let result = tokio::select! {
         biased;
@@ -177,10 +184,10 @@ async fn receive(
 }
 
 /// What is notified of the first signal. The second one ends the process at once.
-fn first_signal(target: &str) -> Arc<Notify> {
+fn first_signal(target: &str, gate: Option<Arc<Gate>>) -> Arc<Notify> {
     let signal = Arc::new(Notify::new());
     let notified = signal.clone();
-    signals::on_first(target, move || notified.notify_one());
+    signals::on_first_but_reload(target, gate, move || notified.notify_one());
     signal
 }
 

@@ -102,8 +102,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use rdv_core::Reject;
 use rdv_core::http::{Request, Response, Uri, request};
+use rdv_core::{Metrics, Reject};
 use tokio::sync::{mpsc, oneshot, watch};
 use tower_service::Service;
 
@@ -129,6 +129,7 @@ pub struct RdvService {
 
 /// The task that runs the lobby. It ends when this is dropped.
 struct Running {
+    metrics: Arc<Metrics>,
     arrivals: mpsc::UnboundedSender<Arrival>,
     stop: watch::Sender<bool>,
 }
@@ -142,13 +143,14 @@ impl RdvService {
     pub fn new(server: Server) -> Self {
         let (arrivals, arriving) = mpsc::unbounded_channel();
         let (stop, mut stopped) = watch::channel(false);
+        let metrics = server.metrics().clone();
         let front = server.into_front(Vec::new()).with_arrivals(arriving);
         tokio::spawn(async move {
             // `stopped` outlives the front: that is how its end is known.
             front.run(async { _ = stopped.wait_for(|stop| *stop).await }).await;
         });
         Self {
-            running: Arc::new(Running { arrivals, stop }),
+            running: Arc::new(Running { metrics, arrivals, stop }),
             observed_by: Arc::new(observed_by_extensions),
             prefix: None,
         }
@@ -169,6 +171,11 @@ impl RdvService {
         let prefix = prefix.trim_end_matches('/');
         self.prefix = (!prefix.is_empty()).then(|| prefix.into());
         self
+    }
+
+    /// What the server counts, as in [`Server::metrics`].
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.running.metrics
     }
 
     /// Shuts down, like [`Server::serve`]: clients that wait are answered 503, relays are cut off with an RST.
@@ -207,7 +214,10 @@ impl<B> Service<Request<B>> for RdvService {
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
         let state = match self.admit(request) {
             Ok(answered) => State::Waiting(answered, self.running.arrivals.clone()),
-            Err(reject) => State::Refused(reject),
+            Err(reject) => {
+                self.running.metrics.refused(&reject);
+                State::Refused(reject)
+            }
         };
         ResponseFuture(state)
     }

@@ -6,8 +6,10 @@ mod pair;
 mod path;
 
 use std::io;
+use std::sync::Arc;
+use std::time::Duration;
 
-use rdv_core::LobbyConfig;
+use rdv_core::{LobbyConfig, Metrics};
 use rdv_socket::ListenAddr;
 use tokio::net::TcpListener;
 
@@ -20,33 +22,71 @@ use crate::handler::{Handler, Hook};
 pub struct ServerConfig {
     /// The protocol's limits and timeouts.
     pub lobby: LobbyConfig,
+    /// How long relays may go on after `shutdown` has resolved, while clients that wait, and those that come, are answered
+    /// 503 with `Retry-After`. The server ends as soon as the last relay has. Zero, the default, cuts relays off at once.
+    pub drain: Duration,
     /// The certificate, for a server that speaks TLS: see [`tls::server_config`](crate::tls::server_config). One
     /// that is renewed while the server runs is a matter of its `cert_resolver`.
     #[cfg(feature = "tls")]
-    pub tls: Option<std::sync::Arc<rustls::ServerConfig>>,
+    pub tls: Option<Arc<rustls::ServerConfig>>,
 }
 
 /// A server, to be run on listeners of the application's choice.
 ///
 /// A client that waits for its peer costs no task, buffer or timer: the lobby is the one future that
 /// [`serve`](Self::serve) returns. Each pair of clients is a task of its own.
+///
+/// Who may use it is asked of [`LobbyConfig::admission`]: by default everybody, by `rdv_access::Gate` those with bearer tokens
+/// or grants, and by an [`Admission`](rdv_core::Admission) of your own whoever it lets in:
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use rdv_core::http::StatusCode;
+/// use rdv_core::{Admission, Caller, Reject};
+/// use rdv_tokio::{Server, ServerConfig};
+///
+/// #[derive(Debug)]
+/// struct Residents;
+///
+/// impl Admission for Residents {
+///     fn admit(&self, caller: &Caller<'_>) -> Result<(), Reject> {
+///         match caller.observed.ip().is_loopback() {
+///             true => Ok(()),
+///             false => Err(Reject::Application(StatusCode::FORBIDDEN, "residents only".into())),
+///         }
+///     }
+/// }
+///
+/// let mut config = ServerConfig::default();
+/// config.lobby.admission = Arc::new(Residents);
+/// let server = Server::new(config);
+/// ```
+///
+/// A [`Handler`] is asked later, for pairs.
 #[derive(Clone, Debug, Default)]
 pub struct Server {
     config: ServerConfig,
     handler: Hook,
+    metrics: Arc<Metrics>,
 }
 
 impl Server {
     /// A server that does not serve yet.
     pub fn new(config: ServerConfig) -> Self {
-        Self { config, handler: Hook::default() }
+        Self { config, handler: Hook::default(), metrics: Arc::default() }
+    }
+
+    /// What this server, and every clone of it, counts: [`Metrics::render`] is what Prometheus reads.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 
     /// Has the application look at every pair, with all headers of both requests:
     /// [`keep_headers`](LobbyConfig::keep_headers) is switched on.
     pub fn with_handler(mut self, handler: impl Handler) -> Self {
         self.config.lobby.keep_headers = true;
-        self.handler = Hook(Some(std::sync::Arc::new(handler)));
+        self.handler = Hook(Some(Arc::new(handler)));
         self
     }
 
@@ -90,7 +130,7 @@ impl Server {
     }
 
     pub(crate) fn into_front(self, listeners: Vec<TcpListener>) -> Front {
-        Front::new(listeners, self.config, self.handler)
+        Front::new(listeners, self.config, self.handler, self.metrics)
     }
 }
 

@@ -293,6 +293,27 @@ async fn limits_are_by_observed_address() {
     assert!(answer.starts_with("HTTP/1.1 429 "), "{answer}");
 }
 
+#[tokio::test]
+async fn a_browser_is_shown_the_page() {
+    for stack in Stack::CLEAR {
+        let app = App::start(*stack).await;
+        for (method, has_body) in [("GET", true), ("HEAD", false)] {
+            let head = format!(
+                "{method} /apps/rdv/ HTTP/1.1\r\nHost: example.com\r\n{}: {}\r\nConnection: close\r\n\r\n",
+                PASS.0, PASS.1
+            );
+            let answer = soon("the page", ask(app.addr, &head)).await;
+            assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{stack:?}: {answer}");
+            assert!(
+                answer.to_lowercase().contains("content-security-policy: default-src 'none'"),
+                "{answer}"
+            );
+            assert_eq!(answer.contains("This is an rdv server"), has_body, "{answer}");
+        }
+        assert!(app.rdv.metrics().render().contains("\nrdv_pages_total 2\n"), "{stack:?}");
+    }
+}
+
 fn request(method: &str, path: &str) -> String {
     format!(
         "{method} {path} HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: rdv/1\r\n{}: {}\r\n\r\n",

@@ -111,6 +111,8 @@ pub fn expect_told(conn: &mut RawConn, expected: &Told) {
 fn reason_of(status: u16) -> &'static str {
     match status {
         400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
         408 => "Request Timeout",
         409 => "Conflict",
         426 => "Upgrade Required",

@@ -39,6 +39,18 @@ impl RawConn {
         }
     }
 
+    /// Connects from another address of this machine: on Linux, all of 127.0.0.0/8 is.
+    ///
+    /// # Panics
+    /// If the connection does not come about.
+    #[track_caller]
+    pub fn connect_from(from: [u8; 4], addr: SocketAddr) -> Self {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from((from, 0)).into()).unwrap();
+        socket.connect_timeout(&addr.into(), SOON).unwrap();
+        Self::from_tcp(socket.into())
+    }
+
     /// Takes a connection over.
     ///
     /// # Panics

@@ -51,6 +51,8 @@ impl TestServer {
         configure: impl FnOnce(&mut LobbyConfig),
     ) -> Self {
         let mut lobby = LobbyConfig::default();
+        // All tests come from one address.
+        lobby.max_rate_per_addr = None;
         configure(&mut lobby);
         let scheme = if tls.is_some() { "https" } else { "http" };
         let serving = adapter.serve(&listen.parse().unwrap(), lobby, tls);

@@ -162,7 +162,7 @@ fn rounds_while_serving(adapter: &'static dyn Adapter) {
         accepter.expect_eof();
         drop(server.ask("ACCEPT", &format!("/gone-{i}")));
         let refused = server.connect();
-        refused.send(request("GET", "/", ""));
+        refused.send(request("GET", "/x", ""));
         server.settle();
     };
     round(0);

@@ -133,7 +133,7 @@ fn round_of_clients(server: &TestServer, round: u32) {
         }
     }
     let mut refused = server.connect();
-    refused.send("GET / HTTP/1.1\r\nHost: rdv.test\r\n\r\n");
+    refused.send("GET /x HTTP/1.1\r\nHost: rdv.test\r\n\r\n");
     read_told(&mut refused);
     refused.expect_eof();
 }

@@ -1,6 +1,5 @@
 //! Where clients wait, and how they are paired (rdv/1 sections 1 and 2).
 
-use std::net::SocketAddr;
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -114,7 +113,7 @@ fn all_pairs_find_each_other() {
 fn a_burst_of_connections_is_served() {
     let server = TestServer::start();
     let burst: Vec<RawConn> = (0..800).map(|_| server.connect()).collect();
-    burst.iter().for_each(|client| client.send("GET / HTTP/1.1\r\nHost: rdv.test\r\n\r\n"));
+    burst.iter().for_each(|client| client.send("GET /x HTTP/1.1\r\nHost: rdv.test\r\n\r\n"));
     for mut client in burst {
         assert_eq!(read_told(&mut client).code, "not-an-upgrade");
         client.expect_eof();
@@ -144,11 +143,7 @@ fn one_address_may_not_take_all_the_room() {
     expect_told(&mut fifth, &Told::new(429, "full-for-addr", "too many conns from this address"));
     drop(fifth);
     // Loopback has more than one address to come from.
-    let from = "127.0.0.2:0".parse::<SocketAddr>().unwrap();
-    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-    socket.bind(&from.into()).unwrap();
-    socket.connect(&server.addr().into()).unwrap();
-    let mut elsewhere = RawConn::from_tcp(socket.into());
+    let mut elsewhere = RawConn::connect_from([127, 0, 0, 2], server.addr());
     elsewhere.send(request("ACCEPT", "/mine2", ""));
     expect_matched(&mut waiting[2], &mut elsewhere);
 }

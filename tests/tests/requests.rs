@@ -76,7 +76,7 @@ fn a_head_of_16_kib_is_the_longest() {
 
     let mut longer = server.connect();
     longer.send(head(16 * 1024 + 1));
-    let too_large = "request head too large: 16 KiB and 64 headers are allowed";
+    let too_large = "request head too large: 16 KiB are allowed";
     expect_told(&mut longer, &Told::new(431, "head-too-large", too_large));
 }
 
@@ -96,7 +96,7 @@ fn sixty_four_headers_are_the_most() {
 
     let mut more = server.connect();
     more.send(with_headers(65));
-    assert_eq!(read_told(&mut more).code, "head-too-large");
+    assert_eq!(read_told(&mut more).code, "too-many-headers");
 }
 
 /// Closing with unread bytes makes an RST, which can overtake the answer: the server reads on for a while.
@@ -114,7 +114,7 @@ fn no_reset_overtakes_an_answer() {
     };
     for round in 0..10 {
         dialog(&request("DIAL", &format!("/noisy{round}"), ""), "not-idle");
-        dialog("GET / HTTP/1.1\r\nHost: rdv.test\r\n\r\n", "not-an-upgrade");
+        dialog("GET /x HTTP/1.1\r\nHost: rdv.test\r\n\r\n", "not-an-upgrade");
     }
 }
 
@@ -157,7 +157,7 @@ fn an_endless_client_is_cut_off() {
 fn a_client_that_does_not_close_is_closed() {
     let server = TestServer::start();
     let mut client = server.connect();
-    client.send("GET / HTTP/1.1\r\nHost: rdv.test\r\n\r\n");
+    client.send("GET /x HTTP/1.1\r\nHost: rdv.test\r\n\r\n");
     assert_eq!(read_told(&mut client).code, "not-an-upgrade");
     client.expect_eof();
     // The FIN is acknowledged, ours never comes: in the end a write meets a closed socket.

@@ -30,9 +30,18 @@ pub fn request_head(input: &[u8]) {
                 assert_eq!(verdict.read, read, "read from a stream whose good head has {} bytes", head.len());
                 Reject::NotIdle
             }
-            // To a question there is an answer. What may follow then is another head, and no more looked at. One that
+            // A browser is shown the page. To a question there is an answer. What may follow then is another head, and no more looked at. One that
             // lacks a good id, or asks for an upgrade too, is no question.
             Err(Reject::NotAnUpgrade) if verdict.answer.starts_with(b"HTTP/1.1 200 OK\r\n") => {
+                if verdict.reason == Reason::Visited {
+                    let head = head.trim_ascii_start();
+                    assert!(
+                        [&b"GET "[..], b"HEAD "].iter().any(|it| head.starts_with(it)),
+                        "a page for {}",
+                        head.escape_ascii()
+                    );
+                    return;
+                }
                 let is_question = head.trim_ascii_start().starts_with(b"OBSERVE ");
                 assert!(is_question, "an answer to {}", head.escape_ascii());
                 let alone = head.len() == stream.len();
@@ -47,7 +56,7 @@ pub fn request_head(input: &[u8]) {
         }
         Head::Incomplete => Reject::Malformed("the head is not complete".into()),
         Head::Mixed => Reject::Malformed("lines end in CRLF and in LF".into()),
-        Head::TooLarge => Reject::HeadTooLarge,
+        Head::TooLarge => Reject::HeadTooLarge(HEAD_MAX),
     };
     check_answer(&reject, &verdict.answer);
     assert_eq!(

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use rdv_core::{Lobby, LobbyConfig, LobbyEvent, Output};
+use rdv_socket::Shortage;
 use rdv_socket::relay::Pool;
 
-use super::ServerHandle;
 use super::undecided::Undecided;
 use super::worker::{Pair, Worker};
+use super::{ServerHandle, WhileDraining};
 use crate::driver::{Driver, Socket, Stream};
 
 pub(super) struct Front {
@@ -26,6 +27,7 @@ pub(super) struct Front {
     next_worker: usize,
     /// Accepting failed: file descriptors have run out, say. It goes on then.
     accept_again: Option<Instant>,
+    shortage: Shortage,
 }
 
 impl Front {
@@ -46,19 +48,20 @@ impl Front {
         }
         Ok(Self {
             driver,
-            lobby: Lobby::new(config),
+            lobby: Lobby::with_metrics(config, handle.metrics().clone()),
             undecided: Undecided::default(),
             listeners: registered,
             handle,
             workers: (0..workers).map(|_| Worker::start(&pool)).collect::<io::Result<_>>()?,
             next_worker: 0,
             accept_again: None,
+            shortage: Shortage::default(),
         })
     }
 
-    pub(super) fn run(mut self) -> io::Result<()> {
+    pub(super) fn run(mut self, while_draining: WhileDraining) -> io::Result<()> {
         let mut events = Events::with_capacity(1024);
-        let served = self.serve(&mut events).and_then(|()| self.close(&mut events));
+        let served = self.serve(&mut events, while_draining).and_then(|()| self.close(&mut events));
         for worker in &self.workers {
             worker.stop();
         }
@@ -66,10 +69,24 @@ impl Front {
         served
     }
 
-    fn serve(&mut self, events: &mut Events) -> io::Result<()> {
+    fn serve(&mut self, events: &mut Events, while_draining: WhileDraining) -> io::Result<()> {
+        let mut end = None;
         while !self.handle.is_shut_down() {
             let deadline = self.drain();
-            let deadline = [deadline, self.accept_again].into_iter().flatten().min();
+            let now = Instant::now();
+            if let (None, Some(time)) = (end, self.handle.draining()) {
+                end = Some(now + time);
+                self.begin_to_drain(now, time, while_draining);
+                continue;
+            }
+            // While there are listeners there are always some in the lobby; they have time for their answer afterwards.
+            let is_deserted = self.lobby.is_empty() || !self.listeners.is_empty();
+            let has_drained = is_deserted && self.handle.metrics().pairs() == 0;
+            if end.is_some_and(|end| now >= end || has_drained) {
+                return Ok(());
+            }
+            let look = end.map(|end| end.min(now + DRAIN_LOOK));
+            let deadline = [deadline, self.accept_again, look].into_iter().flatten().min();
             if self.wait(events, deadline)? || self.accept_again.is_some() {
                 self.accept();
             }
@@ -77,9 +94,32 @@ impl Front {
         Ok(())
     }
 
+    fn begin_to_drain(&mut self, now: Instant, time: Duration, listeners: WhileDraining) {
+        let (waiting, pairs) = (self.lobby.waiting(), self.handle.metrics().pairs());
+        log::info!(
+            target: "server", waiting = waiting, pairs = pairs, seconds = time.as_secs();
+            "draining waiting={waiting} pairs={pairs} for={}s", time.as_secs()
+        );
+        self.lobby.close(now);
+        match listeners {
+            WhileDraining::Refuse => return,
+            WhileDraining::Leave => {}
+            WhileDraining::Close => {
+                for _ in 0..LAST_BATCHES {
+                    self.accept();
+                    if self.accept_again.take().is_none() {
+                        break;
+                    }
+                }
+            }
+        }
+        self.listeners.clear();
+    }
+
     /// Sends everybody away who is still here.
     fn close(&mut self, events: &mut Events) -> io::Result<()> {
-        log::info!(target: "server", "shutting down waiting={}", self.lobby.waiting());
+        let waiting = self.lobby.waiting();
+        log::info!(target: "server", waiting = waiting; "shutting down waiting={waiting}");
         self.listeners.clear();
         for worker in &self.workers {
             worker.stop();
@@ -96,8 +136,10 @@ impl Front {
         }
     }
 
-    /// Has the lobby and the pairs do what they want; returns until when that is enough.
+    /// Has the lobby and the pairs do what they want; returns until when that is enough. Those who send without end would
+    /// keep it busy without end, so after some answers others get their turn.
     fn drain(&mut self) -> Option<Instant> {
+        let mut left = ANSWER_BATCH;
         loop {
             match self.lobby.poll_output() {
                 Output::Intent(intent) => self.driver.perform(intent),
@@ -106,12 +148,17 @@ impl Front {
                     self.deal(pair);
                 }
                 Output::Event(_) => {}
+                Output::Wait(_) if left == 0 => return Some(Instant::now()),
                 Output::Wait(deadline) => match self.driver.next_answer() {
-                    Some(answer) if self.undecided.has(answer.conn) => {
-                        let pair = self.undecided.handle(&mut self.driver, &answer);
-                        self.deal(pair);
+                    Some(answer) => {
+                        left -= 1;
+                        if self.undecided.has(answer.conn) {
+                            let pair = self.undecided.handle(&mut self.driver, &answer);
+                            self.deal(pair);
+                        } else {
+                            self.lobby.handle_input(Instant::now(), answer.input());
+                        }
                     }
-                    Some(answer) => self.lobby.handle_input(Instant::now(), answer.input()),
                     None => return [deadline, self.undecided.deadline()].into_iter().flatten().min(),
                 },
             }
@@ -148,8 +195,9 @@ impl Front {
                     Err(err) if err.kind() == ErrorKind::WouldBlock => break,
                     Err(err) if rdv_socket::is_about_one(&err) => {}
                     Err(err) => {
-                        log::warn!(target: "server", "cannot accept connections, pausing: {err}");
-                        self.accept_again = Some(Instant::now() + ACCEPT_PAUSE);
+                        let now = Instant::now();
+                        self.shortage.begins(now, &err);
+                        self.accept_again = Some(now + ACCEPT_PAUSE);
                         return;
                     }
                 }
@@ -158,6 +206,7 @@ impl Front {
                 self.accept_again = Some(Instant::now());
             }
         }
+        self.shortage.ends();
     }
 
     fn welcome(&mut self, stream: TcpStream, remote: SocketAddr) {
@@ -179,9 +228,15 @@ impl Front {
 }
 
 pub(super) const WAKER: Token = Token(usize::MAX);
+/// How often a server that drains looks whether the last pair has ended, of which the workers do not tell.
+const DRAIN_LOOK: Duration = Duration::from_millis(20);
+/// Batches of connections that are still taken in from a queue that is about to be closed.
+const LAST_BATCHES: usize = 64;
 /// After accepting has failed for want of resources.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Connections that are taken in before others get their turn.
 const ACCEPT_BATCH: usize = 256;
+/// Answers to what the lobby wanted that are told to it before others get their turn.
+const ANSWER_BATCH: usize = 512;
 /// For clients to read why they are sent away.
 const FAREWELL: Duration = Duration::from_secs(2);

@@ -110,7 +110,13 @@ impl Shift {
     fn stop(mut self) {
         let ids: Vec<PairId> = self.pairs.keys().copied().collect();
         for id in ids {
-            self.act(id, |relay| relay.close(Instant::now()));
+            let traffic = self.pairs.get(&id).and_then(|pair| Some(pair.copy.as_ref()?.traffic()));
+            self.act(id, |relay| {
+                if let Some(traffic) = traffic {
+                    relay.handle_traffic(Instant::now(), traffic);
+                }
+                relay.close(Instant::now());
+            });
         }
     }
 
@@ -157,7 +163,7 @@ impl Shift {
             match pair.relay.poll_output() {
                 Output::Intent(intent) => self.driver.perform(intent),
                 Output::Event(RelayEvent::Finished(report)) => {
-                    log_end(&report);
+                    report.log();
                     return self.forget(id);
                 }
                 Output::Event(_) => {}

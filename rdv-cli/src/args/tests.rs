@@ -100,6 +100,24 @@ fn durations_reach_the_configuration() {
 }
 
 #[test]
+fn limits_reach_the_configuration() {
+    let config = lobby(&[
+        "--head-timeout=3s",
+        "--max-head=2k",
+        "--max-waiting=5",
+        "--max-open=100",
+        "--max-conns-per-addr=7",
+        "--max-rate-per-addr=8",
+        "--max-burst-per-addr=9",
+    ]);
+    assert_eq!((config.head_timeout, config.max_head), (Duration::from_secs(3), 2048));
+    assert_eq!((config.max_waiting, config.max_open, config.max_conns_per_addr), (5, Some(100), 7));
+    assert_eq!((config.max_rate_per_addr, config.max_burst_per_addr), (Some(8), 9));
+    let config = lobby(&["--max-open=none", "--max-rate-per-addr=none", "--max-head=65536"]);
+    assert_eq!((config.max_open, config.max_rate_per_addr, config.max_head), (None, None, 65_536));
+}
+
+#[test]
 fn headers_reach_the_configuration() {
     let headers = config(&["-H", "Authorization: Bearer x", "--header", "X-Note: a: b"]).headers;
     // Values may be secrets, so only names are shown.

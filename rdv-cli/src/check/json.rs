@@ -1,6 +1,5 @@
 //! A check for machines: one object on one line. Its field names and words are a promise; there may come more.
 
-use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use rdv_core::AddrSpace;
 
 use super::facts::{Endpoint, Facts};
 use super::findings::{Because, Between, Direct, Family, Findings, Firewall, Hairpin, Mapping, Ports};
+use crate::json::Json;
 
 /// The object. Its fields are documented in the project's README.
 pub fn object(facts: &Facts, findings: &Findings) -> Json {
@@ -37,61 +37,6 @@ pub fn object(facts: &Facts, findings: &Findings) -> Json {
         ("direct", text(direct(findings.direct))),
         ("because", optional(findings.direct.because(), |why| text(because(why)))),
     ])
-}
-
-/// A value. This one object does not need a library that reads and maps.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Json {
-    /// Unknown, or not applicable.
-    Null,
-    /// Yes or no.
-    Bool(bool),
-    /// Milliseconds.
-    Number(f64),
-    /// Words.
-    Text(String),
-    /// Any number of values.
-    List(Vec<Json>),
-    /// Named values, in this order.
-    Object(Vec<(&'static str, Json)>),
-}
-
-impl fmt::Display for Json {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Json::Null => f.write_str("null"),
-            Json::Bool(value) => write!(f, "{value}"),
-            Json::Number(value) => write!(f, "{value:.3}"),
-            Json::Text(value) => quoted(f, value),
-            Json::List(values) => {
-                f.write_str("[")?;
-                for (i, value) in values.iter().enumerate() {
-                    write!(f, "{}{value}", if i > 0 { "," } else { "" })?;
-                }
-                f.write_str("]")
-            }
-            Json::Object(fields) => {
-                f.write_str("{")?;
-                for (i, (name, value)) in fields.iter().enumerate() {
-                    write!(f, "{}\"{name}\":{value}", if i > 0 { "," } else { "" })?;
-                }
-                f.write_str("}")
-            }
-        }
-    }
-}
-
-/// RFC 8259 section 7. Controls beyond ASCII are escaped too: terminals act on them.
-fn quoted(f: &mut fmt::Formatter<'_>, value: &str) -> fmt::Result {
-    f.write_str("\"")?;
-    for char in value.chars() {
-        match char {
-            '"' | '\\' => write!(f, "\\{char}")?,
-            control if control.is_control() => write!(f, "\\u{:04x}", u32::from(control))?,
-            char => write!(f, "{char}")?,
-        }
-    }
-    f.write_str("\"")
 }
 
 fn text(value: &str) -> Json {

@@ -49,10 +49,25 @@ impl Rdv {
         Rdv::start_in(program, args, &[])
     }
 
+    /// In a process that may have so many files open.
+    #[cfg(unix)]
+    pub(crate) fn start_with_files(files: u32, args: &[&str]) -> Rdv {
+        let rdv = crate::PROGRAM.command(args);
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "ulimit -n $0 && exec \"$@\"", &files.to_string()]).arg(rdv.get_program());
+        shell.args(rdv.get_args()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Rdv::spawn(&mut shell).into_waited()
+    }
+
     /// With these variables in its environment.
     pub(crate) fn start_in(program: Program, args: &[&str], environment: &[(&str, &str)]) -> Rdv {
         let mut command = program.command(args);
-        let mut rdv = Rdv::spawn(command.envs(environment.iter().copied()));
+        Rdv::start_by(command.envs(environment.iter().copied()))
+    }
+
+    /// By a command of the test's own, whose stdout and stderr are pipes.
+    pub(crate) fn start_by(command: &mut Command) -> Rdv {
+        let mut rdv = Rdv::spawn(command);
         let stdout = rdv.1.stdout.take().expect("stdout is piped");
         rdv.0.stdout = Some(in_background(move || read_all(stdout)));
         rdv.into_waited()
@@ -206,7 +221,16 @@ impl Server {
     }
 
     pub(crate) fn start_as(program: Program, flags: &[&str]) -> Server {
-        let mut rdv = Rdv::start_as(program, &[&["serve", "-l", "127.0.0.1:0"], flags].concat());
+        Server::of(Rdv::start_as(program, &[&SERVE, flags].concat()), flags)
+    }
+
+    /// In a process that may have so many files open.
+    #[cfg(unix)]
+    pub(crate) fn start_with_files(files: u32, flags: &[&str]) -> Server {
+        Server::of(Rdv::start_with_files(files, &[&SERVE, flags].concat()), flags)
+    }
+
+    fn of(mut rdv: Rdv, flags: &[&str]) -> Server {
         let line = rdv.wait_for("listening");
         let addr =
             line.strip_prefix("INFO server: listening addr=").expect("the form of the line is relied on");
@@ -245,6 +269,8 @@ pub(crate) fn data(seed: u64, len: usize) -> Vec<u8> {
     data.truncate(len);
     data
 }
+
+const SERVE: [&str; 3] = ["serve", "-l", "127.0.0.1:0"];
 
 /// Long enough that a part of it is not somewhere by chance.
 pub(crate) const TOKEN: &str = "pantry/e41d08-spoon";

@@ -23,7 +23,7 @@ fn a_server_shuts_down_in_good_order() {
 
 #[test]
 fn a_server_that_goes_cuts_relays_off() {
-    let server = Server::start(&[]);
+    let server = Server::start(&["--drain", "0"]);
     let pair = server.pair(RELAYED);
     server.rdv.signal("TERM");
     assert_eq!(server.rdv.finish().status, Some(0));

@@ -32,7 +32,9 @@ pub(crate) const HABITS: [Habit; 13] = [
 
 /// A good pair: they meet, and what each says arrives, ends included.
 pub(crate) fn meet(addr: SocketAddr, seed: u64) {
-    let [mut dialer, mut accepter] = pair(addr, &mut Source::Fixed(Ipv4Addr::new(127, 1, 0, 1)), seed);
+    // Pair after pair from one address would be a flood.
+    let ip = Ipv4Addr::from_bits(127 << 24 | 1 << 16 | (seed & 0xffff) as u32);
+    let [mut dialer, mut accepter] = pair(addr, &mut Source::Fixed(ip), seed);
     dialer.send("CONTINUE\n");
     accepter.expect("CONTINUE\n");
     let said = [pattern(100_000, seed), pattern(80_000, seed + 1)];

@@ -16,7 +16,7 @@ pub(super) struct Refusal {
     pub(super) took: Duration,
     /// Since the race began.
     pub(super) racing: Duration,
-    /// How often the candidate was dialled.
+    /// How often the candidate was dialled, since it was begun anew if it was.
     pub(super) dials: u32,
 }
 
@@ -30,8 +30,12 @@ pub(super) fn pause(refusal: Refusal, rng: &mut fastrand::Rng) -> Option<Duratio
     let is_own = matches!(kind, io::ErrorKind::AddrNotAvailable | io::ErrorKind::NetworkUnreachable);
     // Of addresses that are nobody's, it is the next router that says so: no reason to be a burden on it.
     let is_reset = matches!(kind, io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset);
-    let at_once = if is_reset { RESET_DIALS } else { OTHER_DIALS };
-    if !is_own && took < HERE && racing < START && dials < at_once {
+    let is_at_once = if is_reset {
+        took < HERE && racing < START && dials < RESET_DIALS
+    } else {
+        took < FAR && dials < PROHIBITED_DIALS
+    };
+    if !is_own && is_at_once {
         return Some(Duration::ZERO);
     }
     let shortest = if is_own { FAR } else { took.clamp(NEAR, FAR) };
@@ -39,11 +43,18 @@ pub(super) fn pause(refusal: Refusal, rng: &mut fastrand::Rng) -> Option<Duratio
     Some(shortest * rng.u32(SPREAD) / 1000)
 }
 
-/// For how long to leave it to the peer to dial, whom the last dial took this long to fail to reach: by then the peer
-/// has dialled again, if it goes by these rules. It may be slower than we are, so the next `turns` are longer.
-pub(super) fn turn(took: Duration, racing: Duration, turns: u32) -> Duration {
-    let shortest = took.max(NEAR).saturating_mul(1 << turns.min(8)).min(FAR).max(racing / PATIENCE);
-    took + shortest.min(LONGEST) * (SPREAD.end() / 1000)
+/// For how long to leave it to the peer to dial, after a connection of his was reset for a dial of ours that an ICMP error
+/// had ended. `dialled` is how long ago the last dial began, and `refused` after how long the error came.
+///
+/// A peer who is far has dialled again by then, if it goes by these rules; it may be slower than we are, so the next
+/// `turns` are longer. `None`: one who is near is dialled at once. Our firewall forgets a reset connection by a SYN of ours
+/// alone; if the peer's comes first, ours may drop it, and the peer's system sends no other for a second.
+pub(super) fn turn(dialled: Duration, refused: Duration, racing: Duration, turns: u32) -> Option<Duration> {
+    if refused < FAR && turns < ANEW_AT_ONCE {
+        return None;
+    }
+    let shortest = dialled.max(NEAR).saturating_mul(1 << turns.min(8)).min(FAR).max(racing / PATIENCE);
+    Some(dialled + shortest.min(LONGEST) * (SPREAD.end() / 1000))
 }
 
 /// Whoever answers within this time is in the next room.
@@ -52,8 +63,12 @@ const HERE: Duration = Duration::from_millis(1);
 const START: Duration = Duration::from_millis(10);
 /// and we dial somebody in the next room at most so often, if by an RST it is himself who refuses,
 const RESET_DIALS: u32 = 32;
-/// and so often, if by ICMP it may be a router.
-const OTHER_DIALS: u32 = 8;
+/// and so often, if by ICMP it may be a router. Such a dial has left its sequence number in our own firewall: a SYN that
+/// comes before our next one gets an answer that does not go through, and both are stuck until the firewall forgets. So
+/// the gap has to be short. Linux sends six such errors in a row, then one a second: the seventh SYN stays out.
+const PROHIBITED_DIALS: u32 = 8;
+/// How often a near candidate is begun anew with as many dials.
+const ANEW_AT_ONCE: u32 = 8;
 /// The shortest pause there is,
 const NEAR: Duration = Duration::from_micros(300);
 /// and the shortest for peers at a distance of this or more.

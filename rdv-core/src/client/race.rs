@@ -37,8 +37,11 @@ struct Candidate {
     dialled: Option<Instant>,
     /// When to dial it again.
     redial: Option<Instant>,
-    /// Whether a dial has failed by an ICMP error, and how often what came in was reset for it.
-    prohibited: bool,
+    /// After how long a dial has failed by an ICMP error, if one has since the candidate was begun anew,
+    prohibited: Option<Duration>,
+    /// how often it was dialled since then,
+    dials: u32,
+    /// and how often it was begun anew.
     turns: u32,
 }
 
@@ -158,7 +161,6 @@ impl Race {
             if self.candidates[candidate].redial.is_some_and(|at| at <= now) {
                 self.candidates[candidate].redial = None;
                 if !self.has_link(candidate) {
-                    self.note(now, Some(candidate), Fate::Dialing);
                     self.dial_or_wait(now, candidate, out);
                 }
             }
@@ -230,7 +232,7 @@ impl Race {
     /// Lets a connection take part, if its address space is enabled and there are not too many.
     fn admit(&mut self, now: Instant, conn: ConnId, remote: SocketAddr, out: &mut Outbox<Event>) {
         let known = self.candidates.iter().position(|candidate| candidate.report.addr == remote);
-        if let Some(at) = known.filter(|at| self.candidates[*at].prohibited) {
+        if let Some(at) = known.filter(|at| self.candidates[*at].prohibited.is_some()) {
             return self.begin_anew(now, at, conn, out);
         }
         let strangers = self.links.values().filter(|entrant| !entrant.link.is_greeted()).count();
@@ -259,13 +261,15 @@ impl Race {
         }
         let space = AddrSpace::of(addr.ip());
         let report = CandidateReport { addr, space, origin, dials: 0, fate, at: now };
-        self.candidates.push(Candidate { report, dialled: None, redial: None, prohibited: false, turns: 0 });
+        let (dialled, redial, prohibited) = (None, None, None);
+        self.candidates.push(Candidate { report, dialled, redial, prohibited, dials: 0, turns: 0 });
         Some(self.candidates.len() - 1)
     }
 
     /// Dials, unless its address family has as many sockets of ours as it may have. A SYN that is out keeps its socket,
     /// so it is the least promising addresses that wait. Strangers' connections do not count, lest they keep us from it.
     fn dial_or_wait(&mut self, now: Instant, at: usize, out: &mut Outbox<Event>) {
+        self.note(now, Some(at), Fate::Dialing);
         let is_ipv4 = self.candidates[at].report.addr.is_ipv4();
         let counts = |entrant: &&Entrant| entrant.is_ours && entrant.remote.is_ipv4() == is_ipv4;
         if LISTENER + self.links.values().filter(counts).count() < SOCKETS_MAX {
@@ -276,8 +280,9 @@ impl Race {
     }
 
     fn dial(&mut self, now: Instant, candidate: usize, out: &mut Outbox<Event>) {
-        let Candidate { report, dialled, .. } = &mut self.candidates[candidate];
+        let Candidate { report, dialled, dials, .. } = &mut self.candidates[candidate];
         report.dials += 1;
+        *dials += 1;
         report.at = now;
         *dialled = Some(now);
         let conn = out.connect(report.addr, Target::Peer);
@@ -296,11 +301,12 @@ impl Race {
             return;
         };
         if let Fate::Failed(io::ErrorKind::HostUnreachable | io::ErrorKind::PermissionDenied) = fate {
-            self.candidates[candidate].prohibited = true;
+            let candidate = &mut self.candidates[candidate];
+            candidate.prohibited = candidate.dialled.map(|dialled| now.duration_since(dialled));
         }
         // EADDRNOTAVAIL says that the peer's own connection has the same four-tuple: that one counts.
         if let Some(Entrant { link, is_ours, .. }) = self.connected_link(candidate) {
-            if self.candidates[candidate].prohibited && !is_ours {
+            if self.candidates[candidate].prohibited.is_some() && !is_ours {
                 let conn = link.conn;
                 self.begin_anew(now, candidate, conn, out);
             }
@@ -316,20 +322,25 @@ impl Race {
     ///
     /// A firewall of ours, if it is Linux's, holds the two for one: it goes by the sequence number of our SYN, lets data
     /// in, but never the peer's FIN. The RST has it forget both. If the peer comes again without a dial of ours, there is
-    /// no such firewall, and the connection is good. Else we dial, and the SYNs may cross.
+    /// no such firewall, and the connection is good. Else we dial, one who is near at once, and the SYNs may cross.
     fn begin_anew(&mut self, now: Instant, at: usize, conn: ConnId, out: &mut Outbox<Event>) {
         let racing = self.racing(now);
         let candidate = &mut self.candidates[at];
         debug!("candidate {}: begun anew, for a dial was prohibited", candidate.report.addr);
-        candidate.prohibited = false;
+        let refused = candidate.prohibited.take().unwrap_or_default();
+        candidate.dials = 0;
         let took = candidate.dialled.map_or(Duration::ZERO, |dialled| now.duration_since(dialled));
-        candidate.redial = Some(now + pace::turn(took, racing, candidate.turns));
+        let turn = pace::turn(took, refused, racing, candidate.turns);
         candidate.turns += 1;
+        candidate.redial = turn.map(|turn| now + turn);
         out.reset(conn);
         if let Some(entrant) = self.links.remove(&conn) {
             entrant.link.end();
         }
         self.note(now, Some(at), Fate::Failed(io::ErrorKind::HostUnreachable));
+        if turn.is_none() && !self.has_link(at) {
+            self.dial_or_wait(now, at, out);
+        }
     }
 
     /// Dials again, at once or later, but only after an error: giving up a SYN that is out can reset the peer's answer.
@@ -340,12 +351,9 @@ impl Race {
             return;
         }
         let took = now.duration_since(candidate.dialled.unwrap_or(now));
-        match pace::pause(Refusal { kind, took, racing, dials: candidate.report.dials }, &mut self.rng) {
+        match pace::pause(Refusal { kind, took, racing, dials: candidate.dials }, &mut self.rng) {
             None => {}
-            Some(Duration::ZERO) => {
-                self.note(now, Some(at), Fate::Dialing);
-                self.dial_or_wait(now, at, out);
-            }
+            Some(Duration::ZERO) => self.dial_or_wait(now, at, out),
             Some(pause) => candidate.redial = Some(now + pause),
         }
     }

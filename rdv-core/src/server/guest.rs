@@ -4,12 +4,15 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::farewell::Farewell;
+use super::households::Household;
 use crate::states::{Current, Named};
 use crate::wire::{HeadReader, Request};
 
 #[derive(Debug)]
 pub(super) struct Guest {
     pub(super) remote: SocketAddr,
+    /// As what it counts.
+    pub(super) household: Household,
     pub(super) stage: Current<Stage>,
     pub(super) reading: bool,
     pub(super) deadline: Option<Instant>,
@@ -27,6 +30,8 @@ pub(super) enum Stage {
         observed: SocketAddr,
         /// On its other family, if it has had that looked at.
         also_observed: Option<Box<SocketAddr>>,
+        /// When it took its seat.
+        since: Instant,
     },
     Leaving(Farewell),
 }

@@ -1,26 +1,31 @@
 //! The lobby (rdv/1 sections 1 and 2): where clients wait, and are paired by their token.
 
+mod doors;
 mod observe;
 mod tables;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 use log::debug;
 
-use super::LobbyConfig;
 use super::farewell::Farewell;
 use super::guest::{Guest, Stage};
-use super::households::Households;
+use super::households::{Buckets, Household, Households};
+use super::metrics::{Census, HeadFault, Metrics};
 use super::relay::Relay;
+use super::{Caller, LobbyConfig};
 use crate::Watch;
 use crate::io::{ConnId, Input, Outbox, Output, after};
 use crate::states::Current;
 use crate::token::Token;
-use crate::wire::{Asked, HeadError, HeadReader, Reject, RequestHeaders};
+use crate::wire::{Asked, HeadError, HeadReader, Reject, Request, RequestHeaders, Visit};
+use doors::Door;
 use tables::Table;
 
 /// The machine of a server's front: one request head in, one answer out.
@@ -38,7 +43,11 @@ pub struct Lobby {
     confirmed: VecDeque<(Instant, Token)>,
     deadlines: BTreeSet<(Instant, ConnId)>,
     per_addr: Households,
+    buckets: Buckets,
+    /// Each relay holds a clone of it, until it is history.
+    living_pairs: Arc<()>,
     closed: bool,
+    census: Census,
     watch: Watch,
 }
 
@@ -81,12 +90,20 @@ pub enum Reason {
     /// It asked for its address alone, and was told. (That is a client's second connection, beside the one on which
     /// it waits.)
     Observed,
+    /// It was a browser, and was shown [the page](LobbyConfig::page).
+    Visited,
 }
 
 impl Lobby {
-    /// An empty lobby.
+    /// An empty lobby, with metrics of its own.
     pub fn new(config: LobbyConfig) -> Self {
+        Self::with_metrics(config, Arc::default())
+    }
+
+    /// An empty lobby that counts in `metrics`, which others may count in too.
+    pub fn with_metrics(config: LobbyConfig, metrics: Arc<Metrics>) -> Self {
         Self {
+            census: Census::new(metrics, config.max_waiting),
             config,
             out: Outbox::new(),
             guests: BTreeMap::new(),
@@ -94,6 +111,8 @@ impl Lobby {
             confirmed: VecDeque::new(),
             deadlines: BTreeSet::new(),
             per_addr: Households::default(),
+            buckets: Buckets::default(),
+            living_pairs: Arc::default(),
             closed: false,
             watch: Watch::later(),
         }
@@ -103,21 +122,26 @@ impl Lobby {
     pub fn handle_accept(&mut self, now: Instant, remote: SocketAddr) -> ConnId {
         let conn = self.out.issue();
         self.watch.accepted(now, conn);
-        // So many that there is no room even to say so.
-        if self.guests.len() >= self.config.max_waiting.saturating_mul(2) {
+        self.census.metrics().connected();
+        let household = Household::of(remote.ip());
+        let door = self.knock(now, household);
+        if let Door::Shut(reject) = door {
+            debug!("turned away {remote}: {reject}");
+            self.census.metrics().refused(&reject);
+            self.census.metrics().failed(HeadFault::NoRoom);
             self.out.close(conn);
+            self.out.event(LobbyEvent::Left { remote, reason: Reason::Rejected(reject) });
             return conn;
         }
-        let crowded = self.per_addr.count(remote) >= self.config.max_conns_per_addr;
-        let reader = HeadReader::new(Asked::AT_ONCE);
+        let reader = self.head_reader();
         let first_read = reader.next_read();
         let stage = Current::new(Stage::Asking(reader));
         let behind = Box::default();
-        let guest = Guest { remote, stage, reading: false, deadline: None, told: 0, behind };
+        let guest = Guest { remote, household, stage, reading: false, deadline: None, told: 0, behind };
         self.guests.insert(conn, Box::new(guest));
-        self.per_addr.add(remote);
-        if crowded {
-            self.reject(now, conn, Reject::FullForAddr);
+        self.per_addr.add(household);
+        if let Door::Refused(reject) = door {
+            self.reject(now, conn, reject);
         } else {
             self.set_deadline(conn, Some(after(now, self.config.head_timeout)));
             self.read(conn, first_read);
@@ -141,11 +165,23 @@ impl Lobby {
                     self.dismiss(conn);
                 }
             }
-            (_, Input::Failed(..)) => self.gone(now, conn),
+            // Plain TCP has no data that is invalid.
+            (Stage::Asking(_), Input::Failed(_, ErrorKind::InvalidData)) => {
+                self.gone(now, conn, HeadFault::Tls);
+            }
+            (Stage::Asking(reader), Input::Failed(..)) => {
+                let fault = if reader.is_empty() { HeadFault::Silent } else { HeadFault::CutOff };
+                self.gone(now, conn, fault);
+            }
+            (Stage::Seated { .. }, Input::Failed(..)) => {
+                self.census.metrics().waiter_gone();
+                self.leave(now, conn, Reason::Gone);
+            }
             (Stage::Asking(reader), Input::Read(_, [])) => {
                 if reader.is_empty() {
-                    self.gone(now, conn);
+                    self.gone(now, conn, HeadFault::Silent);
                 } else {
+                    self.census.metrics().failed(HeadFault::CutOff);
                     self.reject(now, conn, Reject::Malformed("the head is not complete".into()));
                 }
             }
@@ -168,11 +204,15 @@ impl Lobby {
     /// Takes note of the time. Harmless when nothing is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.watch.timeout(now);
+        self.buckets.forget_full(now);
         while let Some((at, conn)) = self.deadlines.first().copied().filter(|(at, _)| *at <= now) {
             self.deadlines.remove(&(at, conn));
             match self.guests.get(&conn).map(|guest| &*guest.stage) {
-                Some(Stage::Asking(reader)) if reader.is_empty() => self.gone(now, conn),
-                Some(Stage::Asking(_)) => self.reject(now, conn, Reject::HeadTimeout),
+                Some(Stage::Asking(reader)) if reader.is_empty() => self.gone(now, conn, HeadFault::Silent),
+                Some(Stage::Asking(_)) => {
+                    self.census.metrics().failed(HeadFault::Late);
+                    self.reject(now, conn, Reject::HeadTimeout);
+                }
                 Some(Stage::Seated { .. }) => self.reject(now, conn, Reject::NoPeer),
                 Some(Stage::Leaving(_)) | None => self.dismiss(conn),
             }
@@ -184,14 +224,20 @@ impl Lobby {
         self.pair_confirmed();
         let Self { out, deadlines, .. } = self;
         let output = out.poll(|| deadlines.first().map(|(at, _)| *at));
+        if let Output::Wait(_) = output {
+            self.census.take(self.guests.len(), self.tables.len());
+            self.census.metrics().turned();
+        }
         self.watch.output(&output);
         output
     }
 
-    /// Shuts down: all that wait are told so, and all that come are.
+    /// Shuts down: all that wait are told so, and all that come are, with a word on when to try again. Relays go on: when
+    /// they have to end, and when the driver stops, is decided there.
     pub fn close(&mut self, now: Instant) {
         self.watch.called(now);
         self.closed = true;
+        self.census.metrics().drains();
         let seated = |(conn, guest): (&ConnId, &Box<Guest>)| {
             matches!(*guest.stage, Stage::Seated { .. }).then_some(*conn)
         };
@@ -205,6 +251,11 @@ impl Lobby {
     /// Whether no connection is left.
     pub fn is_empty(&self) -> bool {
         self.guests.is_empty()
+    }
+
+    /// What it has counted.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        self.census.metrics()
     }
 
     /// How many clients wait for their peer.
@@ -229,7 +280,10 @@ impl Lobby {
                 let next = reader.next_read();
                 self.read(conn, next);
             }
-            Err(HeadError::TooLarge) => self.reject(now, conn, Reject::HeadTooLarge),
+            Err(HeadError::TooLarge) => {
+                let max = self.config.head_max();
+                self.reject(now, conn, Reject::HeadTooLarge(max));
+            }
             Err(HeadError::MixedLineEndings) => {
                 self.reject(now, conn, Reject::Malformed("lines end in CRLF and in LF".into()));
             }
@@ -250,22 +304,35 @@ impl Lobby {
         let mut request = match Asked::parse(reader.head()) {
             Ok(Asked::Peer(request)) => request,
             Ok(Asked::Addr(observe)) => return self.observe(now, conn, &observe),
+            Ok(Asked::Page(visit)) if self.config.page => return self.show(now, conn, &visit),
+            Ok(Asked::Page(_)) => return self.reject(now, conn, Reject::NotAnUpgrade),
             Err(reject) => return self.reject(now, conn, reject),
         };
         let observed = match self.config.observed.of(guest.remote, &request.headers) {
             Ok(observed) => observed,
             Err(header) => return self.reject(now, conn, Reject::NoObservedAddr(header)),
         };
+        let Request { token, headers, .. } = &request;
+        let caller = Caller { role: Some(request.role), token, headers, observed };
+        if let Err(reject) = self.config.admission.admit(&caller) {
+            return self.reject(now, conn, reject);
+        }
         if !self.config.keep_headers {
             request.headers = RequestHeaders::default();
         }
         let (role, token) = (request.role, request.token.clone());
         debug!("joined: {role} {token} from {observed}");
         if let Some(guest) = self.guests.get_mut(&conn) {
-            guest.stage.enter(Stage::Seated { request, observed, also_observed: None });
+            guest.stage.enter(Stage::Seated { request, observed, also_observed: None, since: now });
         }
         self.set_deadline(conn, self.config.lobby_timeout.map(|timeout| after(now, timeout)));
         self.seat(now, conn, role, token);
+    }
+
+    /// For a person with a browser.
+    fn show(&mut self, now: Instant, conn: ConnId, visit: &Visit) {
+        self.census.metrics().showed_page();
+        self.see_off(now, conn, visit.answer(), Reason::Visited);
     }
 
     fn reject(&mut self, now: Instant, conn: ConnId, reject: Reject) {
@@ -274,6 +341,7 @@ impl Lobby {
             return;
         };
         debug!("rejected {}: {reject}", guest.remote);
+        self.census.metrics().refused(&reject);
         self.see_off(now, conn, reject.encode(), Reason::Rejected(reject));
     }
 
@@ -286,16 +354,23 @@ impl Lobby {
         let deadline = farewell.deadline;
         guest.stage.enter(Stage::Leaving(farewell));
         let remote = guest.remote;
+        self.per_addr.leaves(guest.household);
         self.set_deadline(conn, Some(deadline));
         self.out.event(LobbyEvent::Left { remote, reason });
     }
 
-    /// The client went away by itself.
-    fn gone(&mut self, now: Instant, conn: ConnId) {
+    /// The client that asked went away by itself.
+    fn gone(&mut self, now: Instant, conn: ConnId, fault: HeadFault) {
+        if self.guests.get(&conn).is_some_and(|guest| guest.told > 0) {
+            return self.leave(now, conn, Reason::Observed);
+        }
+        self.census.metrics().failed(fault);
+        self.leave(now, conn, Reason::Gone);
+    }
+
+    fn leave(&mut self, now: Instant, conn: ConnId, reason: Reason) {
         self.rise(now, conn);
         if let Some(guest) = self.guests.get(&conn) {
-            let has_come_for_it = guest.told > 0 && matches!(*guest.stage, Stage::Asking(_));
-            let reason = if has_come_for_it { Reason::Observed } else { Reason::Gone };
             self.out.event(LobbyEvent::Left { remote: guest.remote, reason });
         }
         self.dismiss(conn);
@@ -311,8 +386,12 @@ impl Lobby {
     fn forget(&mut self, conn: ConnId) -> Option<Box<Guest>> {
         self.set_deadline(conn, None);
         let guest = self.guests.remove(&conn)?;
-        self.per_addr.remove(guest.remote);
+        self.per_addr.remove(guest.household, matches!(*guest.stage, Stage::Leaving(_)));
         Some(guest)
+    }
+
+    fn head_reader(&self) -> HeadReader {
+        HeadReader::new(Asked::AT_ONCE).of_at_most(self.config.head_max())
     }
 
     fn read(&mut self, conn: ConnId, max: NonZeroUsize) {

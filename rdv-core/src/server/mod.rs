@@ -1,15 +1,20 @@
 //! The server: a lobby in which peers find each other, and a relay for every pair.
 
+mod admission;
 mod config;
 mod farewell;
 mod guest;
 mod households;
 mod lobby;
+mod look;
+mod metrics;
 mod relay;
 mod report;
 
+pub use admission::{Admission, Caller, Open};
 pub use config::{LobbyConfig, Observed};
 pub use lobby::{Lobby, LobbyEvent, Matched, Reason};
+pub use metrics::{Metrics, Readiness};
 pub use relay::{Early, Relay, RelayEvent, Splice};
 pub use report::{DataEnd, RelayEnd, RelayReport, Traffic};
 

@@ -1,15 +1,18 @@
 //! One pair (rdv/1 sections 2, 4 and 5): both are answered, the dialer decides, and the bytes may flow.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 use super::farewell::Farewell;
+use super::look::Look;
+use super::metrics::PairCount;
 use super::{DataEnd, RelayEnd, RelayReport, Traffic};
 use crate::Watch;
 use crate::addr::PeerAddrs;
-use crate::io::{ConnId, Input, Outbox, Output, after};
+use crate::io::{ConnId, Input, Outbox, Output, after, earlier};
 use crate::states::{Current, NOWHERE, Named};
 use crate::wire::{Command, LineReader, Reject, Request, Role, switching_protocols};
 
@@ -31,6 +34,11 @@ pub struct Relay {
     idle_timeout: Option<Duration>,
     idle_at: Option<Instant>,
     traffic: Traffic,
+    /// When the byte counters are to be looked at again, and what they were by then.
+    look: Option<Look>,
+    count: PairCount,
+    /// By which the lobby counts the pairs that are not history yet.
+    living: Option<Arc<()>>,
     watch: Watch,
 }
 
@@ -118,6 +126,7 @@ impl Relay {
         dialer: Side,
         mut accepter: Side,
         idle_timeout: Option<Duration>,
+        count: PairCount,
     ) -> Self {
         let mut out = Outbox::new();
         let mut watch = Watch::new(now);
@@ -150,8 +159,16 @@ impl Relay {
             idle_timeout,
             idle_at: idle_timeout.map(|timeout| after(now, timeout)),
             traffic: Traffic::default(),
+            look: None,
+            count,
+            living: None,
             watch,
         }
+    }
+
+    pub(super) fn counted(mut self, living: &Arc<()>) -> Self {
+        self.living = Some(living.clone());
+        self
     }
 
     /// What a client asked: its token, its addresses and, if the lobby is told to keep them, its headers.
@@ -172,6 +189,7 @@ impl Relay {
             self.out = Outbox::new();
             let Self { dialer, accepter, out, .. } = self;
             let farewells = [dialer, accepter].map(|side| {
+                self.count.refused(reject);
                 let farewell = Farewell::say(now, side.conn, side.reading, reject.encode(), out);
                 self.idle_at = Some(farewell.deadline);
                 Some(farewell)
@@ -208,10 +226,10 @@ impl Relay {
                     self.state.enter(State::Stopping);
                     self.out.stop_read(self.accepter.conn);
                 } else {
-                    self.splice();
+                    self.splice(now);
                 }
             }
-            (State::Stopping, Role::Accept, Input::Quiet(_)) => self.splice(),
+            (State::Stopping, Role::Accept, Input::Quiet(_)) => self.splice(now),
             (_, _, Input::Wrote(_)) => {
                 let side = self.side_mut(role);
                 side.answered = true;
@@ -226,7 +244,7 @@ impl Relay {
                 let early = Early { data: Bytes::copy_from_slice(data), eof: data.is_empty() };
                 self.said.get_or_insert_default().early = early;
                 if let State::Stopping = *self.state {
-                    self.splice();
+                    self.splice(now);
                 }
             }
             (State::Commanded(_) | State::Continuing | State::Telling | State::Stopping, _, _) => {}
@@ -238,8 +256,9 @@ impl Relay {
     pub fn handle_traffic(&mut self, now: Instant, traffic: Traffic) {
         self.watch.called(now);
         if matches!(*self.state, State::Spliced) && self.traffic != traffic {
-            self.traffic = traffic;
+            self.count.passed_on(std::mem::replace(&mut self.traffic, traffic), traffic);
             self.be_active(now);
+            self.look = Some(Look::soon(now));
         }
     }
 
@@ -262,6 +281,7 @@ impl Relay {
             let rejected = matches!(*self.state, State::Rejected(_));
             self.finish(now, if rejected { RelayEnd::Rejected } else { RelayEnd::Idle });
         }
+        self.look = self.look.take().map(|look| if look.at <= now { look.later(now) } else { look });
     }
 
     /// Shuts down.
@@ -273,8 +293,8 @@ impl Relay {
     /// The next thing to do or to know.
     pub fn poll_output(&mut self) -> Output<RelayEvent> {
         self.fresh = false;
-        let Self { out, idle_at, .. } = self;
-        let output = out.poll(|| *idle_at);
+        let Self { out, idle_at, look, .. } = self;
+        let output = out.poll(|| earlier(*idle_at, look.as_ref().map(|look| look.at)));
         if let Output::Event(RelayEvent::Splice(_)) = output {
             // Idle pairs are many, and have nothing more to say.
             out.shrink();
@@ -296,6 +316,7 @@ impl Relay {
                 Command::Continue => {
                     self.said.get_or_insert_default().behind_command = Bytes::copy_from_slice(behind);
                     self.be_active(now);
+                    self.count.relays();
                     self.state.enter(State::Continuing);
                     self.tell_accepter();
                 }
@@ -318,8 +339,9 @@ impl Relay {
         }
     }
 
-    fn splice(&mut self) {
+    fn splice(&mut self, now: Instant) {
         self.state.enter(State::Spliced);
+        self.look = Some(Look::soon(now));
         let Said { behind_command, early } = *self.said.take().unwrap_or_default();
         let (dialer, accepter) = (self.dialer.conn, self.accepter.conn);
         self.out.event(RelayEvent::Splice(Splice { dialer, accepter, early, behind_command }));
@@ -339,7 +361,8 @@ impl Relay {
                 self.out.close(conn);
             }
         }
-        self.idle_at = None;
+        (self.idle_at, self.look, self.living) = (None, None, None);
+        self.count.ended(end);
         self.out.event(RelayEvent::Finished(Box::new(RelayReport {
             token: self.dialer.request.token.clone(),
             dialer: self.dialer.observed,

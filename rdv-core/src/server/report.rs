@@ -5,6 +5,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use log::{debug, info};
+
 use crate::io::ConnId;
 use crate::token::Token;
 use crate::wire::Role;
@@ -63,6 +65,49 @@ pub enum RelayEnd {
     Idle,
     /// The server shut down.
     ShutDown,
+}
+
+impl RelayEnd {
+    /// All that [`code`](RelayEnd::code) can be.
+    pub const CODES: &[&str] = &[
+        "direct",
+        "relayed",
+        "no-command",
+        "dialer-broken",
+        "accepter-broken",
+        "rejected",
+        "idle",
+        "shut-down",
+    ];
+
+    /// One word for machines, stable across versions.
+    pub fn code(&self) -> &'static str {
+        match self {
+            RelayEnd::Direct(_) => "direct",
+            RelayEnd::Relayed => "relayed",
+            RelayEnd::NoCommand => "no-command",
+            RelayEnd::Broken(Role::Dial, _) => "dialer-broken",
+            RelayEnd::Broken(Role::Accept, _) => "accepter-broken",
+            RelayEnd::Rejected => "rejected",
+            RelayEnd::Idle => "idle",
+            RelayEnd::ShutDown => "shut-down",
+        }
+    }
+}
+
+impl RelayReport {
+    /// Logs the pair's end as one line for operators, with its figures as fields beside the text, for loggers that write
+    /// such. Clients' addresses are in a line of their own at level `debug`.
+    pub fn log(&self) {
+        let Self { token, dialer, accepter, end, traffic, duration } = self;
+        info!(
+            target: "server",
+            token:%, end = end.code(), dial_bytes = traffic.to_accepter, accept_bytes = traffic.to_dialer,
+            duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+            "{self}"
+        );
+        debug!("pair token={token} dialer={dialer} accepter={accepter} end={end:?}");
+    }
 }
 
 /// The line that a server logs for a pair. The token is shortened.

@@ -1,12 +1,16 @@
+mod admission;
 mod cuts;
+mod doors;
 mod everyone;
 mod extremes;
 mod farewell;
 mod handover;
 mod limits;
 mod lobby;
+mod metrics;
 mod model;
 mod observe;
+mod page;
 mod relay;
 mod sizes;
 mod splice;

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-/// Heads longer than this are refused.
+/// Heads longer than this are refused, unless an operator says otherwise.
 pub(crate) const HEAD_MAX: usize = 16 * 1024;
 
 /// Collects a head (RFC 9112 section 2.1), asking for no byte that cannot belong to it.
@@ -15,6 +15,7 @@ pub(crate) struct HeadReader {
     bytes: Vec<u8>,
     /// No acceptable head is shorter. What a shorter one has behind it does not matter: the connection ends.
     shortest: usize,
+    longest: usize,
     ending: Option<LineEnding>,
     /// The head's length, once it is complete.
     len: Option<usize>,
@@ -34,7 +35,11 @@ pub(crate) enum HeadError {
 
 impl HeadReader {
     pub(crate) fn new(shortest: usize) -> Self {
-        Self { bytes: Vec::new(), shortest, ending: None, len: None }
+        Self { bytes: Vec::new(), shortest, longest: HEAD_MAX, ending: None, len: None }
+    }
+
+    pub(crate) fn of_at_most(self, longest: usize) -> Self {
+        Self { longest, ..self }
     }
 
     /// How many bytes may be read now.
@@ -50,7 +55,7 @@ impl HeadReader {
     /// Takes what was read. True once the head is complete.
     pub(crate) fn push(&mut self, data: &[u8]) -> Result<bool, HeadError> {
         for (at, byte) in data.iter().enumerate() {
-            if self.bytes.len() == HEAD_MAX {
+            if self.bytes.len() == self.longest {
                 return Err(HeadError::TooLarge);
             }
             self.bytes.push(*byte);

@@ -4,10 +4,12 @@
 //! behind what was read.
 
 mod answer;
+mod denial;
 mod head;
 mod headers;
 mod line;
 mod observe;
+mod page;
 mod proxy;
 mod reject;
 mod request;
@@ -17,12 +19,14 @@ mod url;
 
 pub(crate) use answer::{Answer, Switched, switching_protocols};
 pub use answer::{BadAnswer, Refusal};
-pub(crate) use head::{HeadError, HeadReader};
+pub use denial::Denial;
+pub(crate) use head::{HEAD_MAX, HeadError, HeadReader};
 pub use headers::{HeaderError, Headers};
 pub(crate) use line::{
     Command, HELLO_MAX, HelloError, LineReader, check_hello, hello, other, shortest_hello,
 };
 pub(crate) use observe::{AttemptId, Observe, Opinion};
+pub(crate) use page::Visit;
 pub(crate) use proxy::Kind as ProxyKind;
 pub use proxy::{Proxy, ProxyError};
 pub use reject::Reject;

@@ -5,11 +5,13 @@ use std::ops::Deref;
 use std::sync::LazyLock;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, UPGRADE};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE,
+};
 
 use super::{
-    AttemptId, HEADERS_MAX, Headers, Observe, PROTOCOL, Reject, SELF_ADDRS, ServerUrl, lists, printable,
-    push_headers,
+    AttemptId, HEADERS_MAX, Headers, Observe, PROTOCOL, Reject, SELF_ADDRS, ServerUrl, Visit, lists,
+    printable, push_headers,
 };
 use crate::addr::{AddrListError, SelfAddrs};
 use crate::token::{Token, unescape};
@@ -93,6 +95,8 @@ pub(crate) enum Asked {
     Peer(Request),
     /// For its address.
     Addr(Observe),
+    /// What this server is.
+    Page(Visit),
 }
 
 impl Request {
@@ -107,7 +111,7 @@ impl Request {
     pub fn parse(head: &[u8]) -> Result<Request, Reject> {
         match Asked::parse(head)? {
             Asked::Peer(request) => Ok(request),
-            Asked::Addr(_) => Err(Reject::NotAnUpgrade),
+            Asked::Addr(_) | Asked::Page(_) => Err(Reject::NotAnUpgrade),
         }
     }
 
@@ -147,7 +151,7 @@ impl Asked {
             Ok(httparse::Status::Partial) => {
                 return Err(Reject::Malformed("the head is not complete".into()));
             }
-            Err(httparse::Error::TooManyHeaders) => return Err(Reject::HeadTooLarge),
+            Err(httparse::Error::TooManyHeaders) => return Err(Reject::TooManyHeaders),
             Err(httparse::Error::Version) => return Err(bad_version(head)),
             Err(err) => return Err(Reject::Malformed(err.to_string())),
         }
@@ -158,6 +162,9 @@ impl Asked {
         let token = token_of(parsed.path.unwrap_or_default())?;
 
         let method = parsed.method.unwrap_or_default();
+        if let Some(visit) = Visit::of(method, &token, parsed.version, &headers) {
+            return Ok(Asked::Page(visit));
+        }
         // A proxy in front may have set `Connection` as it does for every request.
         let asks_for_addr = method == Observe::METHOD && !headers.contains_key(UPGRADE);
         if !asks_for_addr {
@@ -166,6 +173,7 @@ impl Asked {
         if parsed.version != Some(1) {
             return Err(Reject::BadVersion("HTTP/1.0".into()));
         }
+        check_framing(&headers)?;
         let token = Token::on_server(&token).map_err(|_| Reject::EmptyToken)?;
         let attempt = AttemptId::in_headers(&headers);
         if asks_for_addr {
@@ -202,6 +210,22 @@ fn check_upgrade(headers: &HeaderMap) -> Result<(), Reject> {
         Some(got) => Reject::BadUpgrade(printable(&got.as_bytes().escape_ascii().to_string(), 100)),
         None => Reject::NoUpgrade,
     })
+}
+
+/// No request has a body: behind its head stands what the application's peer says, or the next question. Whoever takes that
+/// for a body, or the reverse, can be made to mistake one client's bytes for another's request (RFC 9112 section 11.2).
+fn check_framing(headers: &HeaderMap) -> Result<(), Reject> {
+    if headers.contains_key(TRANSFER_ENCODING) {
+        return Err(Reject::HasBody);
+    }
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    match (lengths.next().map(HeaderValue::as_bytes), lengths.next()) {
+        (None, _) => Ok(()),
+        (Some(length), None) if !length.is_empty() && length.iter().all(u8::is_ascii_digit) => {
+            if length.iter().all(|digit| *digit == b'0') { Ok(()) } else { Err(Reject::HasBody) }
+        }
+        (Some(_), _) => Err(Reject::Malformed("Content-Length is not one number".into())),
+    }
 }
 
 /// The token's bytes, perhaps none: the decoded path less one leading slash. A query is dropped.

@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -10,9 +11,11 @@ use async_io::Async;
 use futures_lite::StreamExt;
 use futures_lite::future::yield_now;
 use futures_util::stream::FuturesUnordered;
-use rdv_core::{Lobby, LobbyConfig, LobbyEvent, Matched, Output};
+use rdv_core::{Lobby, LobbyEvent, Matched, Metrics, Output};
+use rdv_socket::Shortage;
 use rdv_socket::relay::Pool;
 
+use super::ServerConfig;
 use super::pair::Pair;
 use crate::driver::{Driver, Socket, Stream, Timer, poll_accept};
 
@@ -24,34 +27,64 @@ pub(super) struct Front {
     accepted: Vec<(Async<TcpStream>, SocketAddr)>,
     /// Accepting failed: file descriptors have run out, say. It goes on then.
     accept_again: Option<Instant>,
+    shortage: Shortage,
     pairs: FuturesUnordered<Pair>,
     pool: Pool,
+    drain: Option<Duration>,
+    is_draining: bool,
 }
 
 impl Front {
-    pub(super) fn new(listeners: Vec<Async<TcpListener>>, config: LobbyConfig) -> Self {
+    pub(super) fn new(
+        listeners: Vec<Async<TcpListener>>,
+        config: ServerConfig,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         Self {
             driver: Driver::default(),
             timer: Timer::default(),
-            lobby: Lobby::new(config),
+            lobby: Lobby::with_metrics(config.lobby, metrics),
             listeners,
             accepted: Vec::new(),
             accept_again: None,
+            shortage: Shortage::default(),
             pairs: FuturesUnordered::new(),
             pool: Pool::default(),
+            drain: Some(config.drain).filter(|time| !time.is_zero()),
+            is_draining: false,
         }
     }
 
     pub(super) async fn run(mut self, shutdown: impl Future<Output = ()>) {
         let mut shutdown = pin!(shutdown);
         while !self.turn(shutdown.as_mut()).await {}
-        log::info!(target: "server", "shutting down waiting={}", self.lobby.waiting());
+        self.wind_down().await;
+        let waiting = self.lobby.waiting();
+        log::info!(target: "server", waiting = waiting; "shutting down waiting={waiting}");
         self.listeners.clear();
         self.accept_again = None;
         self.pairs.clear();
         self.lobby.close(Instant::now());
         let mut patience = pin!(async_io::Timer::after(FAREWELL));
         while !self.lobby.is_empty() && !self.turn(patience.as_mut()).await {}
+    }
+
+    /// Lets the relays go on for a while, but takes nobody in.
+    async fn wind_down(&mut self) {
+        let Some(time) = self.drain.take() else {
+            return;
+        };
+        let (waiting, pairs) = (self.lobby.waiting(), self.pairs.len());
+        log::info!(
+            target: "server", waiting = waiting, pairs = pairs, seconds = time.as_secs();
+            "draining waiting={waiting} pairs={pairs} for={}s", time.as_secs()
+        );
+        self.lobby.close(Instant::now());
+        self.is_draining = true;
+        let mut end = pin!(async_io::Timer::after(time));
+        // Whoever is still in the lobby then has time for its answer afterwards.
+        while !self.pairs.is_empty() && !self.turn(end.as_mut()).await {}
+        self.is_draining = false;
     }
 
     /// Has the lobby do what it wants, then waits for something to happen. Whether `end` has come.
@@ -70,8 +103,15 @@ impl Front {
             let answered = self.driver.poll(cx).is_ready();
             let accepted = self.poll_accept(cx).is_ready();
             let late = self.timer.poll(cx, deadline).is_ready();
-            while let Poll::Ready(Some(())) = self.pairs.poll_next(cx) {}
-            if ended || answered || accepted || late { Poll::Ready(ended) } else { Poll::Pending }
+            let mut finished = false;
+            while let Poll::Ready(Some(())) = self.pairs.poll_next(cx) {
+                finished = true;
+            }
+            if ended || answered || accepted || late || (finished && self.is_draining) {
+                Poll::Ready(ended)
+            } else {
+                Poll::Pending
+            }
         })
         .await;
         while let Some(answer) = self.driver.next_answer() {
@@ -101,13 +141,14 @@ impl Front {
                     Poll::Ready(Ok(accepted)) => self.accepted.push(accepted),
                     Poll::Ready(Err(err)) if rdv_socket::is_about_one(&err) => {}
                     Poll::Ready(Err(err)) => {
-                        log::warn!(target: "server", "cannot accept connections, pausing: {err}");
+                        self.shortage.begins(Instant::now(), &err);
                         self.accept_again = Some(Instant::now() + ACCEPT_PAUSE);
                         return Poll::Ready(());
                     }
                 }
             }
         }
+        self.shortage.ends();
         if self.accepted.is_empty() { Poll::Pending } else { Poll::Ready(()) }
     }
 

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use rdv_core::{ConnId, Output, Relay, RelayEvent, RelayReport};
+use rdv_core::{ConnId, Output, Relay, RelayEvent};
 use rdv_socket::relay::Pool;
 
 use super::copy::Copy;
@@ -41,7 +41,7 @@ impl Pair {
                     self.copy = Some(Copy::new(splice, self.pool.clone()));
                 }
                 Output::Event(RelayEvent::Finished(report)) => {
-                    log_end(&report);
+                    report.log();
                     return ControlFlow::Break(());
                 }
                 Output::Event(_) => {}
@@ -89,13 +89,10 @@ impl Future for Pair {
 
 impl Drop for Pair {
     fn drop(&mut self) {
+        if let Some(copy) = &self.copy {
+            self.relay.handle_traffic(Instant::now(), copy.traffic());
+        }
         self.relay.close(Instant::now());
         let _ = self.drain();
     }
-}
-
-fn log_end(report: &RelayReport) {
-    log::info!(target: "server", "{report}");
-    let RelayReport { token, dialer, accepter, end, .. } = report;
-    log::debug!("pair token={token} dialer={dialer} accepter={accepter} end={end:?}");
 }

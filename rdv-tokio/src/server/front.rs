@@ -3,10 +3,12 @@
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use rdv_core::{Lobby, LobbyEvent, Matched, Output};
+use rdv_core::{Lobby, LobbyEvent, Matched, Metrics, Output};
+use rdv_socket::Shortage;
 use rdv_socket::relay::Pool;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -29,17 +31,25 @@ pub(crate) struct Front {
     accepted: Vec<(Socket, SocketAddr)>,
     /// Accepting failed: file descriptors have run out, say. It goes on then.
     accept_again: Option<Instant>,
+    shortage: Shortage,
     pairs: JoinSet<()>,
     pool: Pool,
     handler: Hook,
+    drain: Option<Duration>,
+    is_draining: bool,
     #[cfg(feature = "http")]
     arrivals: Option<Arrivals>,
     #[cfg(feature = "tls")]
-    tls: Option<std::sync::Arc<rustls::ServerConfig>>,
+    tls: Option<Arc<rustls::ServerConfig>>,
 }
 
 impl Front {
-    pub(super) fn new(listeners: Vec<TcpListener>, config: ServerConfig, handler: Hook) -> Self {
+    pub(super) fn new(
+        listeners: Vec<TcpListener>,
+        config: ServerConfig,
+        handler: Hook,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         let with_options = |listener| {
             let with_options = rdv_socket::set_options_of_accepted(&listener);
             (listener, with_options)
@@ -47,13 +57,16 @@ impl Front {
         Self {
             driver: Driver::default(),
             timer: Timer::default(),
-            lobby: Lobby::new(config.lobby),
+            lobby: Lobby::with_metrics(config.lobby, metrics),
             listeners: listeners.into_iter().map(with_options).collect(),
             accepted: Vec::new(),
             accept_again: None,
+            shortage: Shortage::default(),
             pairs: JoinSet::new(),
             pool: Pool::default(),
             handler,
+            drain: Some(config.drain).filter(|time| !time.is_zero()),
+            is_draining: false,
             #[cfg(feature = "http")]
             arrivals: None,
             #[cfg(feature = "tls")]
@@ -71,7 +84,9 @@ impl Front {
     pub(crate) async fn run(mut self, shutdown: impl Future<Output = ()>) {
         let mut shutdown = pin!(shutdown);
         while !self.turn(shutdown.as_mut()).await {}
-        log::info!(target: "server", "shutting down waiting={}", self.lobby.waiting());
+        self.wind_down().await;
+        let waiting = self.lobby.waiting();
+        log::info!(target: "server", waiting = waiting; "shutting down waiting={waiting}");
         self.listeners.clear();
         self.accept_again = None;
         self.pairs.abort_all();
@@ -79,6 +94,24 @@ impl Front {
         let mut patience = pin!(tokio::time::sleep(FAREWELL));
         while !self.lobby.is_empty() && !self.turn(patience.as_mut()).await {}
         self.pairs.shutdown().await;
+    }
+
+    /// Lets the relays go on for a while, but takes nobody in.
+    async fn wind_down(&mut self) {
+        let Some(time) = self.drain.take() else {
+            return;
+        };
+        let (waiting, pairs) = (self.lobby.waiting(), self.pairs.len());
+        log::info!(
+            target: "server", waiting = waiting, pairs = pairs, seconds = time.as_secs();
+            "draining waiting={waiting} pairs={pairs} for={}s", time.as_secs()
+        );
+        self.lobby.close(now());
+        self.is_draining = true;
+        let mut end = pin!(tokio::time::sleep(time));
+        // Whoever is still in the lobby then has time for its answer afterwards.
+        while !self.pairs.is_empty() && !self.turn(end.as_mut()).await {}
+        self.is_draining = false;
     }
 
     /// Has the lobby do what it wants, then waits for something to happen. Whether `end` has come.
@@ -97,8 +130,12 @@ impl Front {
             let answered = self.driver.poll(cx).is_ready();
             let accepted = self.poll_accept(cx).is_ready();
             let late = self.timer.poll(cx, deadline).is_ready();
-            self.poll_pairs(cx);
-            if ended || answered || accepted || late { Poll::Ready(ended) } else { Poll::Pending }
+            let finished = self.poll_pairs(cx);
+            if ended || answered || accepted || late || (finished && self.is_draining) {
+                Poll::Ready(ended)
+            } else {
+                Poll::Pending
+            }
         })
         .await;
         while let Some(answer) = self.driver.next_answer() {
@@ -147,13 +184,14 @@ impl Front {
                     }
                     Poll::Ready(Err(err)) if rdv_socket::is_about_one(&err) => {}
                     Poll::Ready(Err(err)) => {
-                        log::warn!(target: "server", "cannot accept connections, pausing: {err}");
+                        self.shortage.begins(now(), &err);
                         self.accept_again = Some(now() + ACCEPT_PAUSE);
                         return Poll::Ready(());
                     }
                 }
             }
         }
+        self.shortage.ends();
         if self.accepted.is_empty() { Poll::Pending } else { Poll::Ready(()) }
     }
 
@@ -163,8 +201,9 @@ impl Front {
         self.pairs.spawn(Pair::new(relay, sockets, self.pool.clone(), self.handler.clone()));
     }
 
-    /// Forgets the pairs that are history.
-    fn poll_pairs(&mut self, cx: &mut Context<'_>) {
+    /// Forgets the pairs that are history. Whether there were any.
+    fn poll_pairs(&mut self, cx: &mut Context<'_>) -> bool {
+        let before = self.pairs.len();
         while let Poll::Ready(Some(result)) = self.pairs.poll_join_next(cx) {
             if let Err(err) = result
                 && err.is_panic()
@@ -172,6 +211,7 @@ impl Front {
                 log::error!(target: "server", "a relay has panicked: {err}");
             }
         }
+        self.pairs.len() < before
     }
 }
 

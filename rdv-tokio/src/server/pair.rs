@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use rdv_core::{ConnId, Intent, Output, Reject, Relay, RelayEvent, RelayReport, Traffic};
+use rdv_core::{ConnId, Intent, Output, Reject, Relay, RelayEvent, Traffic};
 use rdv_socket::relay::Pool;
 
 use super::path::Path;
@@ -70,7 +70,7 @@ impl Pair {
                     }
                 }
                 Output::Event(RelayEvent::Finished(report)) => {
-                    log_end(&report);
+                    report.log();
                     if let (Some(handler), Some(pair)) = (&self.hook.0, &self.seen) {
                         handler.finished(pair, &report);
                     }
@@ -126,13 +126,10 @@ impl Drop for Pair {
             // The handler never said that the two may meet.
             return;
         }
+        if let Some(path) = &self.path {
+            self.relay.handle_traffic(now(), path.traffic());
+        }
         self.relay.close(now());
         let _ = self.drain();
     }
-}
-
-fn log_end(report: &RelayReport) {
-    log::info!(target: "server", "{report}");
-    let RelayReport { token, dialer, accepter, end, .. } = report;
-    log::debug!("pair token={token} dialer={dialer} accepter={accepter} end={end:?}");
 }

@@ -147,22 +147,37 @@ fn after_the_peer_s_turn_it_is_ours() {
     assert_eq!(bench.state(inbound), State::Reset);
 }
 
-/// Else whoever is quicker would never let the peer have its turn.
+/// Its firewall would drop the peer's SYN, and the next would come a second later.
 #[test]
-fn the_peer_s_turns_become_longer() {
+fn a_near_peer_has_no_turn_but_is_dialled_at_once() {
     let mut bench = racing(NEAR, 7, limited());
-    bench.advance(millis(1));
-    let mut turns = Vec::new();
-    for _ in 0..6 {
+    for times in 1..=9 {
+        bench.advance(millis(1));
         bench.fails(bench.dial(NEAR), ErrorKind::HostUnreachable);
+        // What the system itself refuses, since the peer's SYN is there, does not count as near.
+        bench.fails(bench.dial(NEAR), ErrorKind::AddrNotAvailable);
+        let came = bench.dials(NEAR);
         let inbound = bench.accept(NEAR);
         assert_eq!(bench.state(inbound), State::Reset);
-        let due = bench.deadline.expect("a redial is planned");
-        turns.push(due - bench.now);
-        bench.advance(due - bench.now);
-        bench.advance(millis(1));
+        let inbound = 1;
+        assert_eq!(bench.dials(NEAR), came + inbound + usize::from(times <= 8), "time {times}");
     }
-    assert_eq!(turns, [10, 19, 37, 73, 91, 91].map(millis));
+}
+
+/// And so often again, once it was begun anew.
+#[test]
+fn a_near_dial_that_is_prohibited_is_repeated_at_once_8_times() {
+    let mut bench = racing(NEAR, 7, limited());
+    for round in 1..=3 {
+        for dial in 1..=8 {
+            let inbound = round - 1;
+            assert_eq!(bench.dials(NEAR), 8 * (round - 1) + dial + inbound, "round {round}");
+            bench.advance(millis(9));
+            bench.fails(bench.dial(NEAR), ErrorKind::HostUnreachable);
+        }
+        let inbound = bench.accept(NEAR);
+        assert_eq!(bench.state(inbound), State::Reset);
+    }
 }
 
 /// An RST makes a firewall forget; and by other addresses it was no dial of ours.

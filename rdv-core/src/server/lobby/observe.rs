@@ -5,11 +5,12 @@ use std::time::Instant;
 
 use log::debug;
 
+use super::super::Caller;
 use super::super::guest::Stage;
 use super::{Lobby, Reason};
 use crate::addr::PeerAddrs;
 use crate::io::ConnId;
-use crate::wire::{Asked, AttemptId, HeadReader, Observe, Opinion, Reject};
+use crate::wire::{AttemptId, Observe, Opinion, Reject};
 
 /// What has become of an address.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,19 +33,25 @@ impl Lobby {
             Ok(observed) => observed,
             Err(header) => return self.reject(now, conn, Reject::NoObservedAddr(header)),
         };
+        let Observe { token, headers, .. } = observe;
+        if let Err(reject) = self.config.admission.admit(&Caller { role: None, token, headers, observed }) {
+            return self.reject(now, conn, reject);
+        }
         let noted = match observe.attempt {
             Some(attempt) => self.note_addr(observe, attempt, observed),
             None => Noted::No,
         };
+        let reader = self.head_reader();
         let Some(guest) = self.guests.get_mut(&conn) else {
             return;
         };
+        self.census.metrics().observed();
         guest.told += 1;
         let ask_again = noted == Noted::Nobody && guest.told < TOLD_MAX;
         let answer = Opinion { observed, noted: noted == Noted::Yes, ask_again }.encode();
         if ask_again {
             // Read on once that is written. For all of it there is the time that there is for one request.
-            guest.stage.enter(Stage::Asking(HeadReader::new(Asked::AT_ONCE)));
+            guest.stage.enter(Stage::Asking(reader));
             self.out.write(conn, answer);
         } else {
             self.see_off(now, conn, answer, Reason::Observed);
@@ -56,7 +63,7 @@ impl Lobby {
             return Noted::Nobody;
         };
         for conn in [Some(table.waiting), table.arriving].into_iter().flatten() {
-            let Some(Stage::Seated { request, observed, also_observed }) =
+            let Some(Stage::Seated { request, observed, also_observed, .. }) =
                 self.guests.get_mut(&conn).map(|guest| &mut *guest.stage)
             else {
                 continue;

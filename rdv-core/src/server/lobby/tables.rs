@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::time::Instant;
 
 use super::super::guest::{Guest, Stage};
+use super::super::metrics::PairCount;
 use super::super::relay::{Relay, Side};
 use super::{Lobby, LobbyEvent, Matched};
 use crate::io::ConnId;
@@ -24,10 +25,10 @@ pub(super) struct Table {
 impl Lobby {
     /// Finds a place for a client: at a table of its own, or at its peer's.
     pub(super) fn seat(&mut self, now: Instant, conn: ConnId, role: Role, token: Token) {
-        let count = self.tables.len();
+        let room = self.has_room();
         let Some(table) = self.tables.get_mut(&token) else {
-            if count >= self.config.max_waiting {
-                return self.reject(now, conn, Reject::Full);
+            if let Err(reject) = room {
+                return self.reject(now, conn, reject);
             }
             self.tables.insert(token, Table { waiting: conn, arriving: None, confirmed: false });
             return self.watch_over(now, conn);
@@ -84,24 +85,28 @@ impl Lobby {
     }
 
     fn pair(&mut self, now: Instant, one: ConnId, two: ConnId) {
-        let (Some(one), Some(two)) = (self.take_side(one), self.take_side(two)) else {
+        let (Some((one, since)), Some((two, also))) = (self.take_side(one), self.take_side(two)) else {
             return;
         };
+        let waited = now.saturating_duration_since(since.min(also));
+        let count = PairCount::new(self.census.metrics().clone(), waited);
         let (dialer, accepter) = match one.request.role {
             Role::Dial => (one, two),
             Role::Accept => (two, one),
         };
         let (dialer_conn, accepter_conn) = (dialer.conn, accepter.conn);
-        let relay = Relay::new(now, dialer, accepter, self.config.idle_timeout);
+        let relay =
+            Relay::new(now, dialer, accepter, self.config.idle_timeout, count).counted(&self.living_pairs);
         let matched = Matched { relay, dialer: dialer_conn, accepter: accepter_conn };
         self.out.event(LobbyEvent::Matched(Box::new(matched)));
     }
 
-    fn take_side(&mut self, conn: ConnId) -> Option<Side> {
+    /// And since when it has waited.
+    fn take_side(&mut self, conn: ConnId) -> Option<(Side, Instant)> {
         let Guest { stage, reading, behind, .. } = *self.forget(conn)?;
         match stage.end() {
-            Stage::Seated { request, observed, also_observed } => {
-                Some(Side { conn, request, observed, also_observed, reading, behind, answered: false })
+            Stage::Seated { request, observed, also_observed, since } => {
+                Some((Side { conn, request, observed, also_observed, reading, behind, answered: false }, since))
             }
             Stage::Asking(_) | Stage::Leaving(_) => None,
         }

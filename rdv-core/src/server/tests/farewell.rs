@@ -9,7 +9,7 @@ fn refused() -> (Bench<Lobby>, ConnId) {
     let mut lobby = Bench::open(LobbyConfig::default());
     let client = lobby.client();
     lobby.log();
-    lobby.says(client, "GET / HTTP/1.1\r\nHost: h\r\nUser-Agent: curl/8.5.0\r\nAccept: */*\r\n\r\n");
+    lobby.says(client, "GET /x HTTP/1.1\r\nHost: h\r\nUser-Agent: curl/8.5.0\r\nAccept: */*\r\n\r\n");
     (lobby, client)
 }
 
@@ -44,7 +44,7 @@ fn an_answer_that_cannot_be_written_is_given_up_after_a_second() {
     let mut lobby = Bench::open(LobbyConfig::default());
     let client = lobby.client();
     lobby.holds(client);
-    lobby.says(client, "GET / HTTP/1.1\r\nHost: h\r\nUser-Agent: curl/8.5.0\r\nAccept: */*\r\n\r\n");
+    lobby.says(client, "GET /x HTTP/1.1\r\nHost: h\r\nUser-Agent: curl/8.5.0\r\nAccept: */*\r\n\r\n");
     lobby.wait(999);
     assert_eq!(lobby.state(client), State::Open);
     lobby.wait(1);
@@ -52,7 +52,7 @@ fn an_answer_that_cannot_be_written_is_given_up_after_a_second() {
 
     let client = lobby.client();
     lobby.holds(client);
-    lobby.says(client, "GET / HTTP/1.1\r\nHost: h\r\nUser-Agent: curl/8.5.0\r\nAccept: */*\r\n\r\n");
+    lobby.says(client, "GET /x HTTP/1.1\r\nHost: h\r\nUser-Agent: curl/8.5.0\r\nAccept: */*\r\n\r\n");
     lobby.fails(client, ErrorKind::BrokenPipe);
     assert!(lobby.machine.is_empty());
 }

@@ -19,7 +19,7 @@ fn a_full_server_says_so_and_then_nothing() {
         (State::Closed, ""),
         "there is a hard limit as well"
     );
-    assert_eq!(lobby.left(), vec![Reason::Rejected(Reject::Full); 2]);
+    assert_eq!(lobby.left(), vec![Reason::Rejected(Reject::Full); 3]);
 
     lobby.wait(1_000);
     assert_eq!(lobby.state(refused[0]), State::Closed);

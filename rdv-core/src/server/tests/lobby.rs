@@ -122,7 +122,7 @@ fn a_client_that_ends_before_its_request_does() {
 #[test]
 fn bad_heads_are_answered() {
     let rows = [
-        ("GET / HTTP/1.1\r\nHost: h\r\n\r\n".to_owned(), "426", "not-an-upgrade"),
+        ("GET /x HTTP/1.1\r\nHost: h\r\n\r\n".to_owned(), "426", "not-an-upgrade"),
         (request(Role::Dial, ""), "400", "empty-token"),
         (request(Role::Dial, "tok").replace("10.0.0.1:1", "x"), "400", "bad-self-addrs"),
         ("DIAL /tok HTTP/1.1\r\nHost: h\nUpgrade: rdv/1\r\n\r\n".to_owned(), "400", "malformed"),

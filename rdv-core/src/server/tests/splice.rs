@@ -75,7 +75,7 @@ fn traffic_in_either_direction_keeps_a_pair() {
 fn without_an_idle_timeout_a_pair_may_be_silent() {
     let mut pair = Pair::spliced(LobbyConfig { idle_timeout: None, ..LobbyConfig::default() });
     pair.relay.wait(1_000_000_000);
-    assert_eq!((pair.relay.events.len(), pair.relay.deadline), (0, None));
+    assert_eq!(pair.relay.events.len(), 0);
 }
 
 #[test]

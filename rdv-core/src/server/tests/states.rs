@@ -32,7 +32,7 @@ fn a_client_that_is_refused_is_logged() {
     let mut lobby = Bench::open(LobbyConfig::default());
     let client = lobby.client();
     let course = changes(|| {
-        lobby.says(client, "GET / HTTP/1.1\r\nHost: h\r\nUser-Agent: curl/8.5.0\r\nAccept: */*\r\n\r\n");
+        lobby.says(client, "GET /x HTTP/1.1\r\nHost: h\r\nUser-Agent: curl/8.5.0\r\nAccept: */*\r\n\r\n");
         lobby.fins(client);
     });
     assert_eq!(course, ["lobby: Asking -> Leaving", "lobby: Leaving -> [*]"]);

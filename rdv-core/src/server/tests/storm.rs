@@ -56,8 +56,17 @@ proptest! {
     #[test]
     fn a_lobby_survives_any_input(
         gusts in gusts(said()), max_waiting in 1..5usize, max_conns_per_addr in 1..5usize,
+        max_open in proptest::option::of(0..9usize), max_rate_per_addr in proptest::option::of(0..3u32),
+        max_burst_per_addr in 0..9u32,
     ) {
-        let config = LobbyConfig { max_waiting, max_conns_per_addr, ..LobbyConfig::default() };
+        let config = LobbyConfig {
+            max_waiting,
+            max_open,
+            max_conns_per_addr,
+            max_rate_per_addr,
+            max_burst_per_addr,
+            ..LobbyConfig::default()
+        };
         let mut storm = Storm::new(beginning(), Lobby::new(config));
         storm.rage(&gusts, of_lobby);
         // Half an hour later, whoever was left has run out of time.

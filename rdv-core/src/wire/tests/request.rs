@@ -1,6 +1,8 @@
+use std::time::Duration;
+
 use http::StatusCode;
 
-use super::super::{Reject, Request, Role};
+use super::super::{Denial, Reject, Request, Role};
 use crate::token::Token;
 
 const UPGRADE: &str = "Connection: upgrade\r\nUpgrade: rdv/1\r\n";
@@ -180,8 +182,8 @@ fn unusual_heads_that_are_taken() {
 fn the_number_of_headers_is_limited() {
     let many = |n: usize| format!("{UPGRADE}{}", "X-A: b\r\n".repeat(n - 3));
     check("64 headers", &head("DIAL /tok HTTP/1.1", &many(64)), TOK);
-    let body = "request head too large: 16 KiB and 64 headers are allowed";
-    check("65 headers", &head("DIAL /tok HTTP/1.1", &many(65)), Err((431, "head-too-large", body)));
+    let body = "request head too large: 64 headers are allowed";
+    check("65 headers", &head("DIAL /tok HTTP/1.1", &many(65)), Err((431, "too-many-headers", body)));
 }
 
 #[test]
@@ -258,20 +260,50 @@ fn every_refusal_has_its_status_and_words() {
             "no-observed-addr",
             "no ip:port in header x-real, which this server expects from the proxy before it",
         ),
+        (Reject::HasBody, 400, "has-body", "a request must not have a body"),
         (Reject::NoRemoteAddr, 500, "no-remote-addr", "this server is not told its clients' addresses"),
         (Reject::NotMountedHere("/rdv".into()), 404, "not-mounted-here", "rdv is under /rdv on this server"),
+        (
+            Reject::Unauthorized(Denial::Missing),
+            401,
+            "credentials-missing",
+            "this server wants credentials: a bearer token in an Authorization header",
+        ),
+        (
+            Reject::Unauthorized(Denial::Malformed),
+            400,
+            "credentials-malformed",
+            "expected one Authorization header with one bearer token",
+        ),
+        (
+            Reject::Unauthorized(Denial::Wrong),
+            401,
+            "credentials-wrong",
+            "these credentials are not accepted here, or not for this rdv token",
+        ),
+        (Reject::Unauthorized(Denial::Expired), 401, "credentials-expired", "these credentials have expired"),
+        (
+            Reject::Unauthorized(Denial::TooLong),
+            401,
+            "credentials-too-long",
+            "these credentials are valid for longer than this server allows",
+        ),
         (Reject::NotIdle, 400, "not-idle", "conn must idle while waiting for response header"),
         (Reject::NoPeer, 408, "no-peer", "no matching peer found"),
         (Reject::HeadTimeout, 408, "head-timeout", "the request did not come in time"),
         (Reject::Replaced, 409, "replaced", "replaced by another conn"),
-        (
-            Reject::HeadTooLarge,
-            431,
-            "head-too-large",
-            "request head too large: 16 KiB and 64 headers are allowed",
-        ),
+        (Reject::HeadTooLarge(16_384), 431, "head-too-large", "request head too large: 16 KiB are allowed"),
+        (Reject::HeadTooLarge(1000), 431, "head-too-large", "request head too large: 1000 bytes are allowed"),
+        (Reject::TooManyHeaders, 431, "too-many-headers", "request head too large: 64 headers are allowed"),
         (Reject::FullForAddr, 429, "full-for-addr", "too many conns from this address"),
+        (
+            Reject::RateLimited(Duration::from_millis(1500)),
+            429,
+            "rate-limited",
+            "too many new conns from this address, try again later",
+        ),
         (Reject::Full, 503, "full", "rdv server is full, try again later"),
+        (Reject::Overloaded, 503, "overloaded", "rdv server has no connections to spare, try again later"),
         (Reject::ShuttingDown, 503, "shutting-down", "rdv server shutting down, try again"),
         (Reject::Closed, 503, "closed", "rdv is closed"),
     ];
@@ -281,5 +313,14 @@ fn every_refusal_has_its_status_and_words() {
         let answer = String::from_utf8(reject.encode().to_vec()).unwrap();
         assert!(answer.ends_with(&format!("\r\n\r\n{body}")), "{answer}");
         assert!(answer.contains(&format!("\r\nContent-Length: {}\r\n", body.len())), "{answer}");
+        // Whole seconds, and never too few.
+        let retry = match code {
+            "rate-limited" => "\r\nRetry-After: 2\r\n",
+            "shutting-down" | "closed" => "\r\nRetry-After: 1\r\n",
+            "full" | "overloaded" => "\r\nRetry-After: 10\r\n",
+            _ => "",
+        };
+        assert!(answer.contains(retry), "{answer}");
+        assert_eq!(answer.contains("Retry-After"), !retry.is_empty(), "{answer}");
     }
 }
