@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use mio::{Poll, Waker};
-use rdv_core::{LobbyConfig, Metrics, RelayReport};
+use rdv_core::{LobbyConfig, Metrics};
 use rdv_socket::ListenAddr;
 
 use self::front::Front;
@@ -215,13 +215,6 @@ impl ServerHandle {
     fn is_shut_down(&self) -> bool {
         self.stop.load(Ordering::Acquire)
     }
-}
-
-/// What has become of a pair.
-fn log_end(report: &RelayReport) {
-    log::info!(target: "server", "{report}");
-    let RelayReport { token, dialer, accepter, end, .. } = report;
-    log::debug!("pair token={token} dialer={dialer} accepter={accepter} end={end:?}");
 }
 
 const BACKLOG: i32 = 1024;

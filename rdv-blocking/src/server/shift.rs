@@ -10,7 +10,6 @@ use rdv_core::{ConnId, Output, Relay, RelayEvent};
 use rdv_socket::relay::{BUFFER_LEN, Pool};
 
 use super::copy::{Copy, Pumped};
-use super::log_end;
 use super::worker::{Order, Pair};
 use crate::driver::Driver;
 
@@ -110,7 +109,7 @@ impl Shift {
     fn stop(mut self) {
         let ids: Vec<PairId> = self.pairs.keys().copied().collect();
         for id in ids {
-            let traffic = self.pairs.get(&id).and_then(|pair| Some(pair.copy.as_ref()?.traffic()));
+            let traffic = self.pairs.get(&id).map(|pair| pair.copy.traffic());
             self.act(id, |relay| {
                 if let Some(traffic) = traffic {
                     relay.handle_traffic(Instant::now(), traffic);

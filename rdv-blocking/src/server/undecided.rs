@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use rdv_core::{ConnId, Matched, Output, Relay, RelayEvent};
 
-use super::log_end;
 use super::worker::Pair;
 use crate::driver::{Answer, Driver};
 
@@ -76,7 +75,7 @@ impl Undecided {
                     return Some(Pair { relay, splice, sockets });
                 }
                 Output::Event(RelayEvent::Finished(report)) => {
-                    log_end(&report);
+                    report.log();
                     let pair = self.forget(dialer)?;
                     driver.drop_answers([dialer, pair.accepter]);
                     return None;

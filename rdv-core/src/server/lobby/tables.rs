@@ -105,9 +105,10 @@ impl Lobby {
     fn take_side(&mut self, conn: ConnId) -> Option<(Side, Instant)> {
         let Guest { stage, reading, behind, .. } = *self.forget(conn)?;
         match stage.end() {
-            Stage::Seated { request, observed, also_observed, since } => {
-                Some((Side { conn, request, observed, also_observed, reading, behind, answered: false }, since))
-            }
+            Stage::Seated { request, observed, also_observed, since } => Some((
+                Side { conn, request, observed, also_observed, reading, behind, answered: false },
+                since,
+            )),
             Stage::Asking(_) | Stage::Leaving(_) => None,
         }
     }
