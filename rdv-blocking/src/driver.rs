@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, Bytes};
 use mio::{Events, Interest, Poll, Registry, Token};
 use rdv_core::{ConnId, Input, Intent};
+use rdv_socket::relay::{End, Way};
 
 use self::end::Ready;
 pub(crate) use stream::Stream;
@@ -23,6 +24,8 @@ pub(crate) struct Driver {
     /// By the number of their id, which is their mio token as well.
     sockets: HashMap<usize, Socket>,
     answers: VecDeque<Answer>,
+    /// What a read brings; one for all, since nothing stays in it.
+    buffer: Box<[u8]>,
 }
 
 /// A connection, and what is under way on it.
@@ -35,7 +38,8 @@ pub(crate) struct Socket {
     /// Whether a machine waits for it to be connected.
     dialled: bool,
     read: Option<NonZeroUsize>,
-    write: Option<Bytes>,
+    /// Boxed, for it is rare.
+    write: Option<Box<Bytes>>,
 }
 
 /// An [`Input`] that owns its bytes.
@@ -48,7 +52,7 @@ pub(crate) struct Answer {
 #[derive(Debug)]
 enum What {
     Connected,
-    Read { data: [u8; READ_MAX], len: usize },
+    Read(Box<[u8]>),
     Wrote,
     Quiet,
     Failed(io::Error),
@@ -56,7 +60,8 @@ enum What {
 
 impl Driver {
     pub(crate) fn new(poll: Poll) -> Self {
-        Self { poll, sockets: HashMap::new(), answers: VecDeque::new() }
+        let buffer = vec![0; READ_MAX].into();
+        Self { poll, sockets: HashMap::new(), answers: VecDeque::new(), buffer }
     }
 
     pub(crate) fn registry(&self) -> &Registry {
@@ -121,28 +126,27 @@ impl Driver {
         match intent {
             Intent::Connect { conn, .. } => self.add(Err(ErrorKind::Unsupported.into()), conn),
             Intent::Secure { conn, .. } => self.wrap(conn, |_| Err(ErrorKind::Unsupported.into())),
-            Intent::Read { conn, max } => self.with(conn, |socket| {
+            Intent::Read { conn, max } => self.with(conn, |socket, buffer| {
                 socket.read = Some(max);
-                socket.try_read()
+                socket.try_read(buffer)
             }),
-            Intent::Write { conn, data } => self.with(conn, |socket| {
-                socket.write = Some(data);
+            Intent::Write { conn, data } => self.with(conn, |socket, _| {
+                socket.write = Some(Box::new(data));
                 socket.try_write()
             }),
-            Intent::Check { conn } => {
-                self.with(conn, |socket| socket.try_read().or_else(|| socket.read.map(|_| What::Quiet)));
-            }
-            Intent::StopRead { conn } => {
-                self.with(conn, |socket| {
-                    socket.try_read().or_else(|| socket.read.take().map(|_| What::Quiet))
-                });
-            }
-            Intent::Shutdown { conn } => self.with(conn, |socket| {
+            Intent::Check { conn } => self.with(conn, |socket, buffer| {
+                socket.read_now(buffer).or_else(|| socket.read.map(|_| What::Quiet))
+            }),
+            Intent::StopRead { conn } => self.with(conn, |socket, buffer| {
+                socket.read_now(buffer).or_else(|| socket.read.take().map(|_| What::Quiet))
+            }),
+            Intent::Shutdown { conn } => self.with(conn, |socket, _| {
                 // If the connection is gone already, the next read will say so.
                 let _ = socket.stream.shutdown_write();
                 None
             }),
-            Intent::Close { conn } => drop(self.remove(conn)),
+            // Its place in the poller goes with it.
+            Intent::Close { conn } => drop(self.sockets.remove(&token_of(conn).0)),
             Intent::Reset { conn } => {
                 if let Some(socket) = self.remove(conn) {
                     socket.stream.reset();
@@ -156,21 +160,28 @@ impl Driver {
         self.answers.pop_front()
     }
 
+    /// Forgets the answers that are queued for connections whose machine has ended: another one would not know them.
+    pub(crate) fn drop_answers(&mut self, conns: [ConnId; 2]) {
+        self.answers.retain(|answer| !conns.contains(&answer.conn));
+    }
+
     /// Waits until something happens, at the longest until `deadline`; tells which connections it happened to,
     /// and whether it was an error. Listeners and wakers have tokens from the other end of the range: the caller
-    /// looks after them whenever this returns.
+    /// looks after them when this returns `true`.
     pub(crate) fn wait(
         &mut self,
         events: &mut Events,
         deadline: Option<Instant>,
         mut woken: impl FnMut(ConnId, bool),
-    ) -> io::Result<()> {
+    ) -> io::Result<bool> {
         let timeout = deadline.map(|at| whole_millis(at.saturating_duration_since(Instant::now())));
         match self.poll.poll(events, timeout) {
             Err(err) if err.kind() != ErrorKind::Interrupted => return Err(err),
             Ok(()) | Err(_) => {}
         }
+        let mut others = false;
         for event in events.iter() {
+            others |= event.token().0 >= OTHERS;
             if let Some(socket) = self.sockets.get_mut(&event.token().0) {
                 socket.ready.learn(event);
                 let conn = socket.conn;
@@ -181,21 +192,21 @@ impl Driver {
             }
         }
         events.clear();
-        Ok(())
+        Ok(others)
     }
 
     /// Carries on with whatever is under way on a connection.
     fn advance(&mut self, conn: ConnId) {
-        self.with(conn, Socket::try_connect);
-        self.with(conn, Socket::try_write);
+        self.with(conn, |socket, _| socket.try_connect());
+        self.with(conn, |socket, _| socket.try_write());
         self.with(conn, Socket::try_read);
     }
 
-    fn with(&mut self, conn: ConnId, act: impl FnOnce(&mut Socket) -> Option<What>) {
+    fn with(&mut self, conn: ConnId, act: impl FnOnce(&mut Socket, &mut [u8]) -> Option<What>) {
         let Some(socket) = self.sockets.get_mut(&token_of(conn).0) else {
             return;
         };
-        if let Some(what) = act(socket) {
+        if let Some(what) = act(socket, &mut self.buffer) {
             if let What::Failed(_) = what {
                 // Of everything under way: there is no other answer.
                 (socket.read, socket.write) = (None, None);
@@ -242,17 +253,22 @@ impl Socket {
         }
     }
 
-    fn try_read(&mut self) -> Option<What> {
+    fn try_read(&mut self, buffer: &mut [u8]) -> Option<What> {
         let max = self.read.filter(|_| !self.connecting)?;
-        let mut data = [0; READ_MAX];
-        let result = self.stream.read(&mut data[..max.get().min(READ_MAX)]);
+        let result = End::read(self, &mut buffer[..max.get().min(READ_MAX)]);
         let what = match result {
             Err(err) if is_not_yet(&err) => return None,
             Err(err) => What::Failed(err),
-            Ok(len) => What::Read { data, len },
+            Ok(len) => What::Read(buffer[..len].into()),
         };
         self.read = None;
         Some(what)
+    }
+
+    /// A read that does not rely on what the poller has said so far.
+    fn read_now(&mut self, buffer: &mut [u8]) -> Option<What> {
+        *self.ready.may(Way::In) = true;
+        self.try_read(buffer)
     }
 
     fn try_write(&mut self) -> Option<What> {
@@ -281,7 +297,7 @@ impl Answer {
     pub(crate) fn input(&self) -> Input<'_> {
         match &self.what {
             What::Connected => Input::Connected(self.conn),
-            What::Read { data, len } => Input::Read(self.conn, &data[..*len]),
+            What::Read(data) => Input::Read(self.conn, data),
             What::Wrote => Input::Wrote(self.conn),
             What::Quiet => Input::Quiet(self.conn),
             What::Failed(err) => Input::Failed(self.conn, err.kind()),
@@ -292,7 +308,7 @@ impl Answer {
     pub(crate) fn into_error(self) -> Option<io::Error> {
         match self.what {
             What::Failed(err) => Some(err),
-            What::Connected | What::Read { .. } | What::Wrote | What::Quiet => None,
+            What::Connected | What::Read(_) | What::Wrote | What::Quiet => None,
         }
     }
 }
@@ -312,8 +328,10 @@ fn whole_millis(wait: Duration) -> Duration {
     Duration::from_millis(wait.as_nanos().div_ceil(1_000_000).try_into().unwrap_or(u64::MAX))
 }
 
-/// One read brings at most this much: heads and lines come in a few bytes at a time anyway.
-const READ_MAX: usize = 64;
+/// One read brings at most this much.
+const READ_MAX: usize = 2048;
+/// Tokens from here on are no connection's.
+const OTHERS: usize = usize::MAX / 2;
 
 #[cfg(test)]
 mod tests;

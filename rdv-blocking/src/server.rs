@@ -3,6 +3,7 @@
 mod copy;
 mod front;
 mod shift;
+mod undecided;
 mod worker;
 
 use std::io;

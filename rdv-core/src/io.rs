@@ -8,14 +8,14 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 /// Names one connection between a machine and its driver. Issued by the machine, never reused by it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ConnId(u64);
+pub struct ConnId(NonZeroU64);
 
 /// What a machine wants its driver to do.
 ///
@@ -146,7 +146,7 @@ pub enum Output<E> {
 #[derive(Debug)]
 pub(crate) struct Outbox<E> {
     queue: VecDeque<Queued<E>>,
-    issued: u64,
+    next: ConnId,
 }
 
 #[derive(Debug)]
@@ -157,7 +157,7 @@ enum Queued<E> {
 
 impl<E> Outbox<E> {
     pub(crate) fn new() -> Self {
-        Self { queue: VecDeque::new(), issued: 0 }
+        Self { queue: VecDeque::new(), next: ConnId(NonZeroU64::MIN) }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -173,9 +173,14 @@ impl<E> Outbox<E> {
         }
     }
 
+    /// Gives back what memory it has no need of.
+    pub(crate) fn shrink(&mut self) {
+        self.queue.shrink_to_fit();
+    }
+
     pub(crate) fn issue(&mut self) -> ConnId {
-        self.issued += 1;
-        ConnId(self.issued)
+        let next = ConnId(self.next.0.saturating_add(1));
+        std::mem::replace(&mut self.next, next)
     }
 
     pub(crate) fn connect(&mut self, remote: SocketAddr, to: Target) -> ConnId {
@@ -228,7 +233,7 @@ impl<E> Outbox<E> {
 impl ConnId {
     /// The name as a number, to be used as a key in a poller. Counts up from 1.
     pub fn to_u64(self) -> u64 {
-        self.0
+        self.0.get()
     }
 }
 

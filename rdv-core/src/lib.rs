@@ -33,7 +33,8 @@
 //! - On a connection at most one read and one write are under way. (Both at once only where the lobby's watch on
 //!   a waiting client becomes the relay's first read: reads are reinterpreted, and given up only by name.)
 //! - A read takes **at most** the bytes asked for off the stream. The machine never asks for one that might be
-//!   the application's, so when it is done every stream stands exactly at the application's first byte.
+//!   the application's, so when it is done every stream stands exactly at the application's first byte. A server's
+//!   machines ask for more, and keep it: it comes along with the [`Splice`].
 //! - A write is one operation, however many system calls it takes.
 //! - TLS is the driver's part: below a connection to [`Target::Server`] if the URL is https, and from
 //!   [`Intent::Secure`] on below one to [`Target::Proxy`], or one that came in from a trusted proxy. The machine never sees more of it than that.
@@ -98,7 +99,7 @@ pub use server::{
 pub use token::{Token, TokenError};
 pub use wire::{
     Answered, BadAnswer, Denial, HeaderError, Headers, Proxy, ProxyError, ProxyFault, Refusal, Reject,
-    Request, Role, ServerUrl, UrlError,
+    Request, RequestHeaders, Role, ServerUrl, UrlError,
 };
 
 /// The HTTP types that appear in this crate's API.

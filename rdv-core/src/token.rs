@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
-use bytes::Bytes;
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode, percent_encode};
 
 use crate::wire::HELLO_MAX;
@@ -21,7 +21,7 @@ use crate::wire::HELLO_MAX;
 /// assert!(Token::new("").is_err());
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Token(Bytes);
+pub struct Token(Arc<[u8]>);
 
 impl Token {
     /// Takes any bytes but none at all; and no more than fit a direct connection's line once escaped.
@@ -35,7 +35,7 @@ impl Token {
 
     /// What a server takes: a token too long for a direct connection can still be relayed.
     pub(crate) fn on_server(token: &[u8]) -> Result<Token, TokenError> {
-        if token.is_empty() { Err(TokenError::Empty) } else { Ok(Token(Bytes::copy_from_slice(token))) }
+        if token.is_empty() { Err(TokenError::Empty) } else { Ok(Token(token.into())) }
     }
 
     /// The token's bytes. Mind that it is a secret.

@@ -86,6 +86,6 @@ pub use port::SharedPort;
 pub use seed::random_seed;
 pub use shortage::Shortage;
 pub use stream::{
-    accept, connect_finished, is_about_one, read_now, reset, reset_on_drop, set_stream_options,
-    try_stream_options,
+    accept, connect_finished, is_about_one, read_now, reset, reset_on_drop, set_options_of_accepted,
+    set_stream_options, try_stream_options,
 };

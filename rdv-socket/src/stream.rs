@@ -111,6 +111,15 @@ where
     socket.set_tcp_keepalive(&KEEPALIVE)
 }
 
+/// Sets on a listener what all of its streams are to have, where they come with it. Whether they do: if not,
+/// [they have to be told](try_stream_options) one by one, at five system calls each.
+pub fn set_options_of_accepted<'a, S>(listener: &'a S) -> bool
+where
+    SockRef<'a>: From<&'a S>,
+{
+    cfg!(any(target_os = "linux", target_os = "android")) && set_stream_options(listener).is_ok()
+}
+
 /// Closes a stream with a reset (RST) instead of an orderly end (FIN), so that what the peer has
 /// got so far does not look complete to it. What was written and is not acknowledged yet may be
 /// lost.

@@ -45,7 +45,8 @@ pub(crate) struct Socket {
     /// Whether a machine waits for it to be connected.
     dialled: bool,
     read: Option<NonZeroUsize>,
-    write: Option<Bytes>,
+    /// Boxed, for it is rare.
+    write: Option<Box<Bytes>>,
 }
 
 /// An [`Input`] that owns its bytes.
@@ -58,7 +59,7 @@ pub(crate) struct Answer {
 #[derive(Debug)]
 enum What {
     Connected,
-    Read { data: [u8; READ_MAX], len: usize },
+    Read(Box<[u8]>),
     Wrote,
     Quiet,
     Failed(io::Error),
@@ -109,7 +110,7 @@ impl Driver {
                 socket.poll_read(cx)
             }),
             Intent::Write { conn, data } => self.with(conn, |socket, cx| {
-                socket.write = Some(data);
+                socket.write = Some(Box::new(data));
                 socket.poll_write(cx)
             }),
             Intent::Check { conn } => self.with(conn, |socket, cx| match socket.read_now(cx) {
@@ -225,7 +226,7 @@ impl Socket {
         let mut data = [0; READ_MAX];
         let result = ready!(read(&mut self.stream, &mut data[..max.get().min(READ_MAX)]));
         self.read = None;
-        Poll::Ready(result.map_or_else(What::Failed, |len| What::Read { data, len }))
+        Poll::Ready(result.map_or_else(What::Failed, |len| What::Read(data[..len].into())))
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<What> {
@@ -252,7 +253,7 @@ impl Answer {
     pub(crate) fn input(&self) -> Input<'_> {
         match &self.what {
             What::Connected => Input::Connected(self.conn),
-            What::Read { data, len } => Input::Read(self.conn, &data[..*len]),
+            What::Read(data) => Input::Read(self.conn, data),
             What::Wrote => Input::Wrote(self.conn),
             What::Quiet => Input::Quiet(self.conn),
             What::Failed(err) => Input::Failed(self.conn, err.kind()),
@@ -263,7 +264,7 @@ impl Answer {
     pub(crate) fn into_error(self) -> Option<io::Error> {
         match self.what {
             What::Failed(err) => Some(err),
-            What::Connected | What::Read { .. } | What::Wrote | What::Quiet => None,
+            What::Connected | What::Read(_) | What::Wrote | What::Quiet => None,
         }
     }
 }
@@ -273,8 +274,8 @@ pub(crate) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
-/// One read brings at most this much: heads and lines come in a few bytes at a time anyway.
-const READ_MAX: usize = 64;
+/// One read brings at most this much.
+const READ_MAX: usize = 2048;
 
 #[cfg(test)]
 mod tests;

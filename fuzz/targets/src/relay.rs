@@ -160,7 +160,8 @@ impl Run {
             return;
         };
         let line = line_of(&dialer.said).expect("the dialer has said something");
-        assert_eq!(dialer.read, line.len(), "read of the dialer's: {dialer:?}");
+        let behind = &dialer.said[line.len()..dialer.read];
+        assert_eq!(behind, &splice.behind_command[..], "what the dialer said behind its command: {dialer:?}");
         assert!(
             line.trim_ascii().starts_with(b"CONTINUE"),
             "the dialer has not chosen the relay: {dialer:?}"

@@ -244,7 +244,7 @@ impl Sockets {
     }
 
     fn wait(&mut self, deadline: Option<Instant>) -> io::Result<()> {
-        self.driver.wait(&mut self.events, deadline, |_, _| {})
+        self.driver.wait(&mut self.events, deadline, |_, _| {}).map(drop)
     }
 }
 

@@ -26,7 +26,7 @@ impl Ready {
         self.write |= event.is_writable() || event.is_write_closed() || event.is_error();
     }
 
-    fn may(&mut self, way: Way) -> &mut bool {
+    pub(super) fn may(&mut self, way: Way) -> &mut bool {
         match way {
             Way::In => &mut self.read,
             Way::Out => &mut self.write,

@@ -27,10 +27,10 @@ pub(super) enum Pumped {
 
 impl Copy {
     pub(super) fn new(splice: Splice) -> Self {
-        let Splice { dialer, accepter, early, .. } = splice;
+        let Splice { dialer, accepter, early, behind_command, .. } = splice;
+        let to_accepter = Flow::new(behind_command.to_vec(), false);
         let to_dialer = Flow::new(early.data.to_vec(), early.eof);
-        let exchange = Exchange::new(Flow::new(Vec::new(), false), to_dialer);
-        Self { conns: [dialer, accepter], exchange }
+        Self { conns: [dialer, accepter], exchange: Exchange::new(to_accepter, to_dialer) }
     }
 
     pub(super) fn traffic(&self) -> Traffic {

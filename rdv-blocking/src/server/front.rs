@@ -1,14 +1,17 @@
-//! The front's loop: accepts connections, drives the [`Lobby`], and deals pairs out to the workers.
+//! The front's loop: accepts connections, drives the [`Lobby`], introduces pairs, and deals those out to the workers that
+//! are to be relayed.
 
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
+use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
-use rdv_core::{ConnId, Intent, Lobby, LobbyConfig, LobbyEvent, Matched, Output, TlsStart};
+use rdv_core::{ConnId, Intent, Lobby, LobbyConfig, LobbyEvent, Output, TlsStart};
 use rdv_socket::Shortage;
 use rdv_socket::relay::Pool;
 
+use super::undecided::Undecided;
 use super::worker::{Pair, Worker};
 use super::{ServerHandle, WhileDraining};
 use crate::driver::{Driver, Socket, Stream};
@@ -16,8 +19,9 @@ use crate::driver::{Driver, Socket, Stream};
 pub(super) struct Front {
     driver: Driver,
     lobby: Lobby,
-    /// Registered with the poller, beside the same socket as the standard library has it.
-    listeners: Vec<(mio::net::TcpListener, TcpListener)>,
+    undecided: Undecided,
+    /// And whether their streams come with their options.
+    listeners: Vec<(mio::net::TcpListener, bool)>,
     handle: ServerHandle,
     workers: Vec<Worker>,
     next_worker: usize,
@@ -37,13 +41,15 @@ impl Front {
         let driver = Driver::new(poll);
         let (mut registered, pool) = (Vec::new(), Pool::default());
         for (i, listener) in listeners.into_iter().enumerate() {
-            let mut source = mio::net::TcpListener::from_std(listener.try_clone()?);
-            driver.registry().register(&mut source, Token(WAKER.0 - 1 - i), Interest::READABLE)?;
-            registered.push((source, listener));
+            let with_options = rdv_socket::set_options_of_accepted(&listener);
+            let mut listener = mio::net::TcpListener::from_std(listener);
+            driver.registry().register(&mut listener, Token(WAKER.0 - 1 - i), Interest::READABLE)?;
+            registered.push((listener, with_options));
         }
         Ok(Self {
             driver,
             lobby: Lobby::with_metrics(config, handle.metrics().clone()),
+            undecided: Undecided::default(),
             listeners: registered,
             handle,
             workers: (0..workers).map(|_| Worker::start(&pool)).collect::<io::Result<_>>()?,
@@ -80,8 +86,10 @@ impl Front {
                 return Ok(());
             }
             let look = end.map(|end| end.min(now + DRAIN_LOOK));
-            self.wait(events, [deadline, self.accept_again, look].into_iter().flatten().min())?;
-            self.accept();
+            let deadline = [deadline, self.accept_again, look].into_iter().flatten().min();
+            if self.wait(events, deadline)? || self.accept_again.is_some() {
+                self.accept();
+            }
         }
         Ok(())
     }
@@ -116,6 +124,7 @@ impl Front {
         for worker in &self.workers {
             worker.stop();
         }
+        self.undecided.close(&mut self.driver);
         self.lobby.close(Instant::now());
         let patience = Instant::now() + FAREWELL;
         loop {
@@ -127,32 +136,42 @@ impl Front {
         }
     }
 
-    /// Has the lobby do what it wants; returns until when that is enough. Those who send without end would keep it busy
-    /// without end, so after some answers others get their turn.
+    /// Has the lobby and the pairs do what they want; returns until when that is enough. Those who send without end would
+    /// keep it busy without end, so after some answers others get their turn.
     fn drain(&mut self) -> Option<Instant> {
         let mut left = ANSWER_BATCH;
         loop {
             match self.lobby.poll_output() {
                 Output::Intent(Intent::Secure { conn, early }) => self.secure(conn, &early),
                 Output::Intent(intent) => self.driver.perform(intent),
-                Output::Event(LobbyEvent::Matched(matched)) => self.deal(*matched),
+                Output::Event(LobbyEvent::Matched(matched)) => {
+                    let pair = self.undecided.begin(&mut self.driver, *matched);
+                    self.deal(pair);
+                }
                 Output::Event(_) => {}
                 Output::Wait(_) if left == 0 => return Some(Instant::now()),
                 Output::Wait(deadline) => match self.driver.next_answer() {
                     Some(answer) => {
                         left -= 1;
-                        self.lobby.handle_input(Instant::now(), answer.input());
+                        if self.undecided.has(answer.conn) {
+                            let pair = self.undecided.handle(&mut self.driver, &answer);
+                            self.deal(pair);
+                        } else {
+                            self.lobby.handle_input(Instant::now(), answer.input());
+                        }
                     }
-                    None => return deadline,
+                    None => return [deadline, self.undecided.deadline()].into_iter().flatten().min(),
                 },
             }
         }
     }
 
-    fn wait(&mut self, events: &mut Events, deadline: Option<Instant>) -> io::Result<()> {
-        self.driver.wait(events, deadline, |_, _| {})?;
+    /// Whether somebody may have come, or the server is to end.
+    fn wait(&mut self, events: &mut Events, deadline: Option<Instant>) -> io::Result<bool> {
+        let others = self.driver.wait(events, deadline, |_, _| {})?;
         self.lobby.handle_timeout(Instant::now());
-        Ok(())
+        self.undecided.time_passes(&mut self.driver);
+        Ok(others)
     }
 
     /// Takes in all that have come, but for a pause after a failure.
@@ -166,8 +185,14 @@ impl Front {
             let mut left = ACCEPT_BATCH;
             while left > 0 {
                 left -= 1;
-                match rdv_socket::accept(&self.listeners[i].1) {
-                    Ok((stream, remote)) => self.welcome(stream, remote),
+                let (listener, with_options) = &self.listeners[i];
+                match listener.accept() {
+                    Ok((stream, remote)) => {
+                        if !with_options {
+                            rdv_socket::try_stream_options(&stream);
+                        }
+                        self.welcome(stream, remote);
+                    }
                     Err(err) if err.kind() == ErrorKind::WouldBlock => break,
                     Err(err) if rdv_socket::is_about_one(&err) => {}
                     Err(err) => {
@@ -186,7 +211,7 @@ impl Front {
     }
 
     fn welcome(&mut self, stream: TcpStream, remote: SocketAddr) {
-        let (now, stream) = (Instant::now(), Stream::plain(stream));
+        let (now, stream) = (Instant::now(), Stream::Plain(stream));
         let (conn, tls) = match self.handle.tls() {
             Some(config) => match self.lobby.handle_accept_tls(now, remote) {
                 (conn, TlsStart::AtOnce) => (conn, Some(config)),
@@ -208,11 +233,11 @@ impl Front {
         self.driver.wrap(conn, |stream| stream.secured_for(tls.ok_or(ErrorKind::Unsupported)?, early));
     }
 
-    fn deal(&mut self, matched: Matched) {
-        let Matched { relay, dialer, accepter, .. } = matched;
-        let sockets = [dialer, accepter].map(|conn| (conn, self.driver.remove(conn)));
-        self.workers[self.next_worker].serve(Pair { relay, sockets });
-        self.next_worker = (self.next_worker + 1) % self.workers.len();
+    fn deal(&mut self, pair: Option<Pair>) {
+        if let Some(pair) = pair {
+            self.workers[self.next_worker].serve(pair);
+            self.next_worker = (self.next_worker + 1) % self.workers.len();
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::driver::Driver;
 /// The pairs of one thread.
 pub(super) struct Shift {
     driver: Driver,
-    pairs: HashMap<PairId, Served>,
+    pairs: HashMap<PairId, Box<Served>>,
     pair_of: HashMap<ConnId, PairId>,
     deadlines: BTreeSet<(Instant, PairId)>,
     /// Pairs that had more to copy than one turn allows.
@@ -33,7 +33,7 @@ struct Served {
     relay: Relay,
     conns: [ConnId; 2],
     deadline: Option<Instant>,
-    copy: Option<Copy>,
+    copy: Copy,
     /// Whether it stands in the queue of busy pairs.
     queued: bool,
 }
@@ -99,15 +99,17 @@ impl Shift {
             self.pair_of.insert(conn, id);
             self.driver.add(socket.ok_or_else(|| io::ErrorKind::NotConnected.into()), conn);
         }
-        let served = Served { relay: pair.relay, conns, deadline: None, copy: None, queued: false };
-        self.pairs.insert(id, served);
+        let copy = Copy::new(pair.splice);
+        let served = Served { relay: pair.relay, conns, deadline: None, copy, queued: false };
+        self.pairs.insert(id, Box::new(served));
         self.act(id, |_| {});
+        self.pump(id);
     }
 
     fn stop(mut self) {
         let ids: Vec<PairId> = self.pairs.keys().copied().collect();
         for id in ids {
-            let traffic = self.pairs.get(&id).and_then(|pair| Some(pair.copy.as_ref()?.traffic()));
+            let traffic = self.pairs.get(&id).map(|pair| pair.copy.traffic());
             self.act(id, |relay| {
                 if let Some(traffic) = traffic {
                     relay.handle_traffic(Instant::now(), traffic);
@@ -121,7 +123,7 @@ impl Shift {
         let Some(id) = self.pair_of.get(&conn).copied() else {
             return;
         };
-        let Some(Served { copy: Some(copy), .. }) = self.pairs.get(&id) else {
+        let Some(pair) = self.pairs.get(&id) else {
             return;
         };
         let error =
@@ -129,7 +131,7 @@ impl Shift {
         match error {
             // A connection that nothing is read from or written to at the moment can only fail like this.
             Some(err) => {
-                let (traffic, end) = (copy.traffic(), rdv_core::DataEnd::Broken(conn, err.kind()));
+                let (traffic, end) = (pair.copy.traffic(), rdv_core::DataEnd::Broken(conn, err.kind()));
                 self.act(id, |relay| relay.handle_end(Instant::now(), traffic, end));
             }
             None => self.pump(id),
@@ -142,11 +144,9 @@ impl Shift {
             let Some(pair) = self.pairs.get(&id) else {
                 return;
             };
-            let traffic = pair.copy.as_ref().map(Copy::traffic);
+            let traffic = pair.copy.traffic();
             self.act(id, |relay| {
-                if let Some(traffic) = traffic {
-                    relay.handle_traffic(now, traffic);
-                }
+                relay.handle_traffic(now, traffic);
                 relay.handle_timeout(now);
             });
             if self.pairs.get(&id).is_some_and(|pair| pair.relay.is_limited()) {
@@ -161,14 +161,9 @@ impl Shift {
             return;
         };
         tell(&mut pair.relay);
-        let mut spliced = false;
         let deadline = loop {
             match pair.relay.poll_output() {
                 Output::Intent(intent) => self.driver.perform(intent),
-                Output::Event(RelayEvent::Splice(splice)) => {
-                    pair.copy = Some(Copy::new(splice));
-                    spliced = true;
-                }
                 Output::Event(RelayEvent::Finished(report)) => {
                     report.log();
                     return self.forget(id);
@@ -183,17 +178,11 @@ impl Shift {
             }
             self.deadlines.extend(deadline.map(|at| (at, id)));
         }
-        if spliced {
-            self.pump(id);
-        }
     }
 
     /// Copies what there is to copy, but not without end while others wait.
     fn pump(&mut self, id: PairId) {
         let Some(pair) = self.pairs.get_mut(&id) else {
-            return;
-        };
-        let Some(copy) = &mut pair.copy else {
             return;
         };
         let is_limited = pair.relay.is_limited();
@@ -205,8 +194,8 @@ impl Shift {
             // There is a new deadline.
             return self.act(id, |_| {});
         };
-        let pumped = copy.pump(&mut self.driver, &self.pool, &mut self.buffer, most);
-        let traffic = copy.traffic();
+        let pumped = pair.copy.pump(&mut self.driver, &self.pool, &mut self.buffer, most);
+        let traffic = pair.copy.traffic();
         if let Pumped::Ended(end) = pumped {
             return self.act(id, |relay| relay.handle_end(Instant::now(), traffic, end));
         }

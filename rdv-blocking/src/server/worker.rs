@@ -6,7 +6,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle};
 
 use mio::{Poll, Token, Waker};
-use rdv_core::{ConnId, Relay};
+use rdv_core::{ConnId, Relay, Splice};
 use rdv_socket::relay::Pool;
 
 use super::shift::Shift;
@@ -19,9 +19,10 @@ pub(super) struct Worker {
     thread: JoinHandle<()>,
 }
 
-/// A pair on its way to a worker. A socket that is missing has been closed.
+/// A pair on its way to a worker, to be copied. A socket that is missing has been closed.
 pub(super) struct Pair {
     pub(super) relay: Relay,
+    pub(super) splice: Splice,
     pub(super) sockets: [(ConnId, Option<Socket>); 2],
 }
 

@@ -21,7 +21,7 @@ pub type PeerAddrs = AddrList<10>;
 /// assert_eq!(addrs.to_string(), "10.0.0.1:6, [2001:db8::1]:5");
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AddrList<const MAX: usize>(Vec<SocketAddr>);
+pub struct AddrList<const MAX: usize>(Box<[SocketAddr]>);
 
 impl<const MAX: usize> AddrList<MAX> {
     /// The most addresses there may be.
@@ -40,7 +40,7 @@ impl<const MAX: usize> AddrList<MAX> {
         let mut addrs: Vec<_> = addrs.into_iter().map(unmapped).collect();
         addrs.sort_unstable();
         addrs.dedup();
-        Self(addrs)
+        Self(addrs.into())
     }
 }
 

@@ -20,6 +20,8 @@ pub(super) struct Guest {
     pub(super) deadline: Option<Instant>,
     /// How often it has asked for its address, and been told.
     pub(super) told: u8,
+    /// What it has said behind its request. For one that waits there is none: it is to be idle.
+    pub(super) behind: Box<[u8]>,
 }
 
 #[derive(Debug)]
@@ -33,7 +35,7 @@ pub(super) enum Stage {
         request: Request,
         observed: SocketAddr,
         /// On its other family, if it has had that looked at.
-        also_observed: Option<SocketAddr>,
+        also_observed: Option<Box<SocketAddr>>,
         /// When it took its seat.
         since: Instant,
     },

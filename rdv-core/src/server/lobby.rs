@@ -1,35 +1,31 @@
 //! The lobby (rdv/1 sections 1 and 2): where clients wait, and are paired by their token.
 
 mod doors;
+mod events;
 mod introduce;
+mod leaving;
 mod observe;
 mod tables;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::ErrorKind;
-use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
-use http::HeaderMap;
 use log::debug;
 
-use super::farewell::Farewell;
 use super::guest::{Guest, Stage};
-use super::households::{Buckets, Household, Households};
+use super::households::{Buckets, Households};
 use super::metrics::{Census, HeadFault, Metrics};
 use super::observed::{Advisor, Doubt};
 use super::rate::Rates;
-use super::relay::Relay;
 use super::{Caller, LobbyConfig};
 use crate::Watch;
 use crate::io::{ConnId, Input, Outbox, Output, after};
-use crate::states::Current;
 use crate::token::Token;
-use crate::wire::{Asked, HeadError, HeadReader, Reject, Request, Visit, is_proxy_header};
-use doors::Door;
+use crate::wire::{Asked, HeadError, HeadReader, Reject, Request, RequestHeaders, Visit, is_proxy_header};
+pub use events::{LobbyEvent, Matched, Reason, TlsStart};
 pub(super) use introduce::Introduction;
 use tables::Table;
 
@@ -41,7 +37,8 @@ use tables::Table;
 pub struct Lobby {
     config: LobbyConfig,
     out: Outbox<LobbyEvent>,
-    guests: BTreeMap<ConnId, Guest>,
+    /// In boxes, for a tree has room for twice as many as there are.
+    guests: BTreeMap<ConnId, Box<Guest>>,
     tables: BTreeMap<Token, Table>,
     /// Tables whose pair is to be made, and since when.
     confirmed: VecDeque<(Instant, Token)>,
@@ -55,58 +52,6 @@ pub struct Lobby {
     closed: bool,
     census: Census,
     watch: Watch,
-}
-
-/// When TLS is to begin on a connection that came in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TlsStart {
-    /// Before anything is read.
-    AtOnce,
-    /// When the lobby says so, by [`Intent::Secure`](crate::Intent::Secure): a trusted proxy's words come first, in clear.
-    WhenTold,
-}
-
-/// What a driver needs to know of a lobby.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum LobbyEvent {
-    /// Two clients found each other. Both connections are the relay's from here on, and so is every answer of
-    /// theirs that the lobby has not been fed.
-    Matched(Box<Matched>),
-    /// A client left without a peer. Its connection may stay open a little, for it to read the answer.
-    Left {
-        /// Its connection's remote address, or the one that its proxy's PROXY header had in its place.
-        remote: SocketAddr,
-        /// Why.
-        reason: Reason,
-    },
-}
-
-/// A pair.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Matched {
-    /// The machine that serves the pair. It has outputs already.
-    pub relay: Relay,
-    /// The dialer's connection.
-    pub dialer: ConnId,
-    /// The accepter's connection.
-    pub accepter: ConnId,
-}
-
-/// Why a client left the lobby alone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Reason {
-    /// It was told so.
-    Rejected(Reject),
-    /// It went away, or never said a word.
-    Gone,
-    /// It asked for its address alone, and was told. (That is a client's second connection, beside the one on which
-    /// it waits.)
-    Observed,
-    /// It was a browser, and was shown [the page](LobbyConfig::page).
-    Visited,
 }
 
 impl Lobby {
@@ -135,61 +80,6 @@ impl Lobby {
         }
     }
 
-    /// Names a connection that came in.
-    ///
-    /// It carries the client's bytes: where there is TLS on it, that is beneath.
-    pub fn handle_accept(&mut self, now: Instant, remote: SocketAddr) -> ConnId {
-        self.accept(now, remote, false)
-    }
-
-    /// Names a connection that came in to a server that speaks TLS, and says when that begins.
-    pub fn handle_accept_tls(&mut self, now: Instant, remote: SocketAddr) -> (ConnId, TlsStart) {
-        let start = if self.config.trusts(remote.ip()) { TlsStart::WhenTold } else { TlsStart::AtOnce };
-        (self.accept(now, remote, start == TlsStart::WhenTold), start)
-    }
-
-    fn accept(&mut self, now: Instant, remote: SocketAddr, tls_when_told: bool) -> ConnId {
-        let conn = self.out.issue();
-        self.watch.accepted(now, conn);
-        self.census.metrics().connected();
-        // A trusted proxy speaks for others, who are counted as soon as they are known.
-        let household = (!self.config.trusts(remote.ip())).then(|| Household::of(remote.ip()));
-        let door = match household {
-            Some(household) => self.knock(now, household),
-            None => self.room(),
-        };
-        if let Door::Shut(reject) = door {
-            debug!("turned away {remote}: {reject}");
-            self.census.metrics().refused(&reject);
-            self.census.metrics().failed(HeadFault::NoRoom);
-            self.out.close(conn);
-            self.out.event(LobbyEvent::Left { remote, reason: Reason::Rejected(reject) });
-            return conn;
-        }
-        let (stage, first_read) = if household.is_none() {
-            let introduction = Introduction::new(tls_when_told);
-            let first_read = introduction.reader.next_read();
-            (Stage::Introducing(introduction), first_read)
-        } else {
-            let reader = self.head_reader();
-            let first_read = reader.next_read();
-            (Stage::Asking(reader), first_read)
-        };
-        let stage = Current::new(stage);
-        let guest = Guest { remote, household, stage, reading: false, deadline: None, told: 0 };
-        self.guests.insert(conn, guest);
-        if let Some(household) = household {
-            self.per_addr.add(household);
-        }
-        if let Door::Refused(reject) = door {
-            self.reject(now, conn, reject);
-        } else {
-            self.set_deadline(conn, Some(after(now, self.config.head_timeout)));
-            self.read(conn, first_read);
-        }
-        conn
-    }
-
     /// Takes the answer to an intent.
     pub fn handle_input(&mut self, now: Instant, input: Input<'_>) {
         self.watch.input(now, &input);
@@ -207,18 +97,20 @@ impl Lobby {
                 }
             }
             // Plain TCP has no data that is invalid.
-            (Stage::Asking(_), Input::Failed(_, ErrorKind::InvalidData)) => self.gone(conn, HeadFault::Tls),
+            (Stage::Asking(_), Input::Failed(_, ErrorKind::InvalidData)) => {
+                self.gone(now, conn, HeadFault::Tls);
+            }
             (Stage::Asking(reader), Input::Failed(..)) => {
                 let fault = if reader.is_empty() { HeadFault::Silent } else { HeadFault::CutOff };
-                self.gone(conn, fault);
+                self.gone(now, conn, fault);
             }
             (Stage::Seated { .. }, Input::Failed(..)) => {
                 self.census.metrics().waiter_gone();
-                self.leave(conn, Reason::Gone);
+                self.leave(now, conn, Reason::Gone);
             }
             (Stage::Asking(reader), Input::Read(_, [])) => {
                 if reader.is_empty() {
-                    self.gone(conn, HeadFault::Silent);
+                    self.gone(now, conn, HeadFault::Silent);
                 } else {
                     self.census.metrics().failed(HeadFault::CutOff);
                     self.reject(now, conn, Reject::Malformed("the head is not complete".into()));
@@ -227,18 +119,18 @@ impl Lobby {
             (Stage::Asking(_), Input::Read(_, data)) => self.heard(now, conn, data),
             (Stage::Introducing(introduction), Input::Failed(..)) => {
                 let is_silent = introduction.reader.is_empty();
-                self.gone(conn, if is_silent { HeadFault::Silent } else { HeadFault::CutOff });
+                self.gone(now, conn, if is_silent { HeadFault::Silent } else { HeadFault::CutOff });
             }
             (Stage::Introducing(introduction), Input::Read(_, [])) => {
                 if introduction.reader.is_empty() {
-                    self.gone(conn, HeadFault::Silent);
+                    self.gone(now, conn, HeadFault::Silent);
                 } else {
                     self.census.metrics().failed(HeadFault::CutOff);
                     self.unintroduced(now, conn, Reject::BadProxyHeader("it is not complete".into()));
                 }
             }
             (Stage::Introducing(_), Input::Read(_, data)) => self.introduced(now, conn, data),
-            (Stage::Securing, Input::Failed(..)) => self.gone(conn, HeadFault::Tls),
+            (Stage::Securing, Input::Failed(..)) => self.gone(now, conn, HeadFault::Tls),
             (Stage::Securing, Input::Connected(_)) => self.hear(now, conn, &[]),
             (Stage::Seated { .. }, Input::Read(..)) => self.reject(now, conn, Reject::NotIdle),
             (Stage::Seated { request, .. }, Input::Quiet(_)) => {
@@ -246,9 +138,9 @@ impl Lobby {
                 self.confirmed(now, conn, &token);
             }
             // It has been told its address, and may ask again.
-            (Stage::Asking(reader), Input::Wrote(_)) if !guest.reading => {
-                let next = reader.next_read();
-                self.read(conn, next);
+            (Stage::Asking(_), Input::Wrote(_)) if !guest.reading => {
+                let behind = std::mem::take(&mut guest.behind);
+                self.heard(now, conn, &behind);
             }
             (
                 Stage::Introducing(_) | Stage::Asking(_),
@@ -266,19 +158,19 @@ impl Lobby {
         while let Some((at, conn)) = self.deadlines.first().copied().filter(|(at, _)| *at <= now) {
             self.deadlines.remove(&(at, conn));
             match self.guests.get(&conn).map(|guest| &*guest.stage) {
-                Some(Stage::Asking(reader)) if reader.is_empty() => self.gone(conn, HeadFault::Silent),
+                Some(Stage::Asking(reader)) if reader.is_empty() => self.gone(now, conn, HeadFault::Silent),
                 Some(Stage::Asking(_)) => {
                     self.census.metrics().failed(HeadFault::Late);
                     self.reject(now, conn, Reject::HeadTimeout);
                 }
                 Some(Stage::Introducing(introduction)) if introduction.reader.is_empty() => {
-                    self.gone(conn, HeadFault::Silent);
+                    self.gone(now, conn, HeadFault::Silent);
                 }
                 Some(Stage::Introducing(_)) => {
                     self.census.metrics().failed(HeadFault::Late);
                     self.unintroduced(now, conn, Reject::HeadTimeout);
                 }
-                Some(Stage::Securing) => self.gone(conn, HeadFault::Silent),
+                Some(Stage::Securing) => self.gone(now, conn, HeadFault::Silent),
                 Some(Stage::Seated { .. }) => self.reject(now, conn, Reject::NoPeer),
                 Some(Stage::Leaving(_)) | None => self.dismiss(conn),
             }
@@ -304,11 +196,10 @@ impl Lobby {
         self.watch.called(now);
         self.closed = true;
         self.census.metrics().drains();
-        let seated =
-            |(conn, guest): (&ConnId, &Guest)| matches!(*guest.stage, Stage::Seated { .. }).then_some(*conn);
         // No table may seat a client again while they all leave.
         self.tables.clear();
-        for conn in self.guests.iter().filter_map(seated).collect::<Vec<_>>() {
+        let seated = self.guests.iter().filter(|(_, guest)| matches!(*guest.stage, Stage::Seated { .. }));
+        for conn in seated.map(|(conn, _)| *conn).collect::<Vec<_>>() {
             self.reject(now, conn, Reject::ShuttingDown);
         }
     }
@@ -330,11 +221,17 @@ impl Lobby {
 
     /// Some of a head has come, or nothing of it yet.
     fn heard(&mut self, now: Instant, conn: ConnId, data: &[u8]) {
-        let Some(Stage::Asking(reader)) = self.guests.get_mut(&conn).map(|guest| &mut *guest.stage) else {
+        let Some(Guest { stage, behind, .. }) = self.guests.get_mut(&conn).map(|guest| &mut **guest) else {
+            return;
+        };
+        let Stage::Asking(reader) = &mut **stage else {
             return;
         };
         match reader.push(data) {
-            Ok(true) => self.asked(now, conn),
+            Ok(true) => {
+                *behind = reader.rest().into();
+                self.asked(now, conn);
+            }
             Ok(false) => {
                 let next = reader.next_read();
                 self.read(conn, next);
@@ -382,7 +279,7 @@ impl Lobby {
             return self.reject(now, conn, reject);
         }
         if !self.config.keep_headers {
-            request.headers = HeaderMap::new();
+            request.headers = RequestHeaders::default();
         }
         let (role, token) = (request.role, request.token.clone());
         debug!("joined: {role} {token} from {observed}");
@@ -399,96 +296,8 @@ impl Lobby {
         self.see_off(now, conn, visit.answer(), Reason::Visited);
     }
 
-    /// The address by which a client is seen, which from now on is the one that counts.
-    fn sight(&mut self, now: Instant, conn: ConnId, headers: &HeaderMap) -> Result<SocketAddr, Reject> {
-        let remote = self.guests.get(&conn).map(|guest| guest.remote).ok_or(Reject::Closed)?;
-        let sighting = self.config.sight(remote, headers)?;
-        self.advisor.look_at(remote.ip(), &sighting);
-        if let Some(client) = sighting.client {
-            self.count(now, conn, client)?;
-        }
-        Ok(sighting.observed)
-    }
-
-    /// Counts a connection as one of this address, and of no other.
-    fn count(&mut self, now: Instant, conn: ConnId, ip: IpAddr) -> Result<(), Reject> {
-        let household = Household::of(ip);
-        let before = self.guests.get_mut(&conn).and_then(|guest| guest.household.replace(household));
-        if before == Some(household) {
-            return Ok(());
-        }
-        if let Some(before) = before {
-            self.per_addr.remove(before, false);
-        }
-        let door = self.allowance(now, household);
-        self.per_addr.add(household);
-        match door {
-            Door::Open => Ok(()),
-            Door::Refused(reject) | Door::Shut(reject) => Err(reject),
-        }
-    }
-
-    fn reject(&mut self, now: Instant, conn: ConnId, reject: Reject) {
-        self.rise(conn);
-        let Some(guest) = self.guests.get(&conn) else {
-            return;
-        };
-        debug!("rejected {}: {reject}", guest.remote);
-        self.census.metrics().refused(&reject);
-        self.see_off(now, conn, reject.encode(), Reason::Rejected(reject));
-    }
-
-    /// Its last answer.
-    fn see_off(&mut self, now: Instant, conn: ConnId, answer: Bytes, reason: Reason) {
-        let Some(guest) = self.guests.get_mut(&conn) else {
-            return;
-        };
-        let farewell = Farewell::say(now, conn, guest.reading, answer, &mut self.out);
-        let deadline = farewell.deadline;
-        guest.stage.enter(Stage::Leaving(farewell));
-        let remote = guest.remote;
-        if let Some(household) = guest.household {
-            self.per_addr.leaves(household);
-        }
-        self.set_deadline(conn, Some(deadline));
-        self.out.event(LobbyEvent::Left { remote, reason });
-    }
-
-    /// The client that asked went away by itself.
-    fn gone(&mut self, conn: ConnId, fault: HeadFault) {
-        if self.guests.get(&conn).is_some_and(|guest| guest.told > 0) {
-            return self.leave(conn, Reason::Observed);
-        }
-        self.census.metrics().failed(fault);
-        self.leave(conn, Reason::Gone);
-    }
-
-    fn leave(&mut self, conn: ConnId, reason: Reason) {
-        self.rise(conn);
-        if let Some(guest) = self.guests.get(&conn) {
-            self.out.event(LobbyEvent::Left { remote: guest.remote, reason });
-        }
-        self.dismiss(conn);
-    }
-
-    fn dismiss(&mut self, conn: ConnId) {
-        if let Some(guest) = self.forget(conn) {
-            guest.stage.end();
-            self.out.close(conn);
-        }
-    }
-
-    fn forget(&mut self, conn: ConnId) -> Option<Guest> {
-        self.set_deadline(conn, None);
-        let guest = self.guests.remove(&conn)?;
-        if let Some(household) = guest.household {
-            self.per_addr.remove(household, matches!(*guest.stage, Stage::Leaving(_)));
-        }
-        Some(guest)
-    }
-
     fn head_reader(&self) -> HeadReader {
-        HeadReader::new(Asked::SHORTEST).of_at_most(self.config.head_max())
+        HeadReader::new(0).reading_ahead(Asked::AT_ONCE).of_at_most(self.config.head_max())
     }
 
     fn read(&mut self, conn: ConnId, max: NonZeroUsize) {

@@ -29,7 +29,8 @@ pub struct Relay {
     state: Current<State>,
     /// Whether nothing of `out` has been handed out yet.
     fresh: bool,
-    early: Early,
+    /// What is to be handed over: what either has said behind its part. Gone once it is.
+    said: Option<Box<Said>>,
     started: Instant,
     idle_timeout: Option<Duration>,
     idle_at: Option<Instant>,
@@ -51,11 +52,20 @@ pub(super) struct Side {
     pub(super) request: Request,
     pub(super) observed: SocketAddr,
     /// The address that it has on its other family, as the server saw it.
-    pub(super) also_observed: Option<SocketAddr>,
+    pub(super) also_observed: Option<Box<SocketAddr>>,
     /// Whether the lobby's read of one byte is still under way.
     pub(super) reading: bool,
+    /// What it has said behind its request.
+    pub(super) behind: Box<[u8]>,
     /// Whether its 101 is written.
     pub(super) answered: bool,
+}
+
+/// What both have said that is the application's.
+#[derive(Debug, Default)]
+struct Said {
+    behind_command: Bytes,
+    early: Early,
 }
 
 #[derive(Debug)]
@@ -71,7 +81,7 @@ enum State {
     /// The driver copies.
     Spliced,
     /// Both are being told that they are not to meet.
-    Rejected([Option<Farewell>; 2]),
+    Rejected(Box<[Option<Farewell>; 2]>),
     Ended,
 }
 
@@ -100,12 +110,14 @@ pub struct Splice {
     pub accepter: ConnId,
     /// What the accepter said before it was time.
     pub early: Early,
+    /// What came with the dialer's command, and is the application's: the accepter gets it first. Mostly nothing.
+    pub behind_command: Bytes,
 }
 
 /// What an accepter said before CONTINUE; the dialer gets it behind CONTINUE.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Early {
-    /// Perhaps a byte.
+    /// Perhaps a byte, or what came in one piece with its request.
     pub data: Bytes,
     /// Whether it has ended its stream already.
     pub eof: bool,
@@ -115,7 +127,7 @@ impl Relay {
     pub(super) fn new(
         now: Instant,
         dialer: Side,
-        accepter: Side,
+        mut accepter: Side,
         idle_timeout: Option<Duration>,
         count: PairCount,
         pace: Option<Box<Pace>>,
@@ -128,22 +140,25 @@ impl Relay {
         let answer = |to: &Side, of: &Side| {
             switching_protocols(
                 to.observed,
-                &PeerAddrs::of(&of.request.self_addrs, of.observed, of.also_observed),
+                &PeerAddrs::of(&of.request.self_addrs, of.observed, of.also_observed.as_deref().copied()),
             )
         };
         out.write(dialer.conn, answer(&dialer, &accepter));
         out.write(accepter.conn, answer(&accepter, &dialer));
         let reader = LineReader::for_command();
-        if !dialer.reading {
+        if !dialer.reading && dialer.behind.is_empty() {
             out.read(dialer.conn, reader.next_read());
         }
+        let early = Early { data: std::mem::take(&mut accepter.behind).into(), eof: false };
+        // Both have the same, so that it is kept once.
+        accepter.request.token = dialer.request.token.clone();
         Self {
             dialer,
             accepter,
             out,
             state: Current::new(State::Commanded(reader)),
             fresh: true,
-            early: Early::default(),
+            said: Some(Box::new(Said { behind_command: Bytes::new(), early })),
             started: now,
             idle_timeout,
             idle_at: idle_timeout.map(|timeout| after(now, timeout)),
@@ -184,7 +199,7 @@ impl Relay {
                 self.idle_at = Some(farewell.deadline);
                 Some(farewell)
             });
-            self.state.enter(State::Rejected(farewells));
+            self.state.enter(State::Rejected(Box::new(farewells)));
         }
         self.fresh
     }
@@ -210,23 +225,7 @@ impl Relay {
             }
             (_, _, Input::Failed(_, kind)) => self.finish(now, RelayEnd::Broken(role, kind)),
             (State::Commanded(_), Role::Dial, Input::Read(_, [])) => self.finish(now, RelayEnd::NoCommand),
-            (State::Commanded(reader), Role::Dial, Input::Read(_, data)) => match reader.push(data) {
-                Ok(Some(line)) => match Command::parse(line) {
-                    Command::Continue => {
-                        self.be_active(now);
-                        self.count.relays();
-                        self.state.enter(State::Continuing);
-                        self.tell_accepter();
-                    }
-                    Command::Other(addr) => self.finish(now, RelayEnd::Direct(addr)),
-                    Command::Unknown => self.finish(now, RelayEnd::NoCommand),
-                },
-                Ok(None) => {
-                    let next = reader.next_read();
-                    self.out.read(self.dialer.conn, next);
-                }
-                Err(_) => self.finish(now, RelayEnd::NoCommand),
-            },
+            (State::Commanded(_), Role::Dial, Input::Read(_, data)) => self.commanded(now, data),
             (State::Telling, Role::Accept, Input::Wrote(_)) => {
                 if self.accepter.reading {
                     self.state.enter(State::Stopping);
@@ -237,12 +236,18 @@ impl Relay {
             }
             (State::Stopping, Role::Accept, Input::Quiet(_)) => self.splice(now),
             (_, _, Input::Wrote(_)) => {
-                self.side_mut(role).answered = true;
+                let side = self.side_mut(role);
+                side.answered = true;
+                let behind = std::mem::take(&mut side.behind);
+                if !behind.is_empty() {
+                    self.commanded(now, &behind);
+                }
                 self.tell_accepter();
             }
             (_, Role::Accept, Input::Read(_, data)) => {
                 self.accepter.reading = false;
-                self.early = Early { data: Bytes::copy_from_slice(data), eof: data.is_empty() };
+                let early = Early { data: Bytes::copy_from_slice(data), eof: data.is_empty() };
+                self.said.get_or_insert_default().early = early;
                 if let State::Stopping = *self.state {
                     self.splice(now);
                 }
@@ -335,8 +340,40 @@ impl Relay {
             let until = pace.as_ref().and_then(|pace| pace.until());
             earlier(*idle_at, earlier(look_at, until))
         });
+        if let Output::Event(RelayEvent::Splice(_)) = output {
+            // Idle pairs are many, and have nothing more to say.
+            out.shrink();
+        }
         self.watch.output(&output);
         output
+    }
+
+    /// Goes on with the dialer's command.
+    fn commanded(&mut self, now: Instant, data: &[u8]) {
+        let State::Commanded(reader) = &mut *self.state else {
+            return;
+        };
+        // A read ends with the line at the latest. What came with the request may not.
+        let (data, behind) =
+            data.split_at(data.iter().position(|byte| *byte == b'\n').map_or(data.len(), |at| at + 1));
+        match reader.push(data) {
+            Ok(Some(line)) => match Command::parse(line) {
+                Command::Continue => {
+                    self.said.get_or_insert_default().behind_command = Bytes::copy_from_slice(behind);
+                    self.be_active(now);
+                    self.count.relays();
+                    self.state.enter(State::Continuing);
+                    self.tell_accepter();
+                }
+                Command::Other(addr) => self.finish(now, RelayEnd::Direct(addr)),
+                Command::Unknown => self.finish(now, RelayEnd::NoCommand),
+            },
+            Ok(None) => {
+                let next = reader.next_read();
+                self.out.read(self.dialer.conn, next);
+            }
+            Err(_) => self.finish(now, RelayEnd::NoCommand),
+        }
     }
 
     /// Writes CONTINUE to the accepter, once it is due and both have their 101.
@@ -350,9 +387,9 @@ impl Relay {
     fn splice(&mut self, now: Instant) {
         self.state.enter(State::Spliced);
         self.look = Some(Look::soon(now));
-        let early = std::mem::take(&mut self.early);
+        let Said { behind_command, early } = *self.said.take().unwrap_or_default();
         let (dialer, accepter) = (self.dialer.conn, self.accepter.conn);
-        self.out.event(RelayEvent::Splice(Splice { dialer, accepter, early }));
+        self.out.event(RelayEvent::Splice(Splice { dialer, accepter, early, behind_command }));
     }
 
     fn finish(&mut self, now: Instant, end: RelayEnd) {

@@ -14,6 +14,7 @@ mod page;
 mod proxies;
 mod rate;
 mod relay;
+mod sizes;
 mod splice;
 mod states;
 mod storm;

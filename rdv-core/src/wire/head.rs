@@ -1,4 +1,4 @@
-//! Finding the end of an HTTP head without reading past it.
+//! Finding the end of an HTTP head, without reading past it unless that is wanted.
 
 use std::num::NonZeroUsize;
 
@@ -16,6 +16,8 @@ pub(crate) struct HeadReader {
     /// No acceptable head is shorter. What a shorter one has behind it does not matter: the connection ends.
     shortest: usize,
     longest: usize,
+    /// Whoever keeps what stands behind the head reads so much in one go.
+    at_once: usize,
     ending: Option<LineEnding>,
     /// The head's length, once it is complete.
     len: Option<usize>,
@@ -35,11 +37,16 @@ pub(crate) enum HeadError {
 
 impl HeadReader {
     pub(crate) fn new(shortest: usize) -> Self {
-        Self { bytes: Vec::new(), shortest, longest: HEAD_MAX, ending: None, len: None }
+        Self { bytes: Vec::new(), shortest, longest: HEAD_MAX, at_once: 0, ending: None, len: None }
     }
 
     pub(crate) fn of_at_most(self, longest: usize) -> Self {
         Self { longest, ..self }
+    }
+
+    /// Asks for so many bytes however little is missing: heads without end come by the KiB, too.
+    pub(crate) fn reading_ahead(self, at_once: usize) -> Self {
+        Self { at_once, ..self }
     }
 
     /// How many bytes may be read now.
@@ -48,7 +55,7 @@ impl HeadReader {
             Some(LineEnding::Crlf) => 4 - matched(&self.bytes, b"\r\n\r\n"),
             Some(LineEnding::Lf) | None => 2 - matched(&self.bytes, b"\n\n"),
         };
-        let least = missing.max(self.shortest.saturating_sub(self.bytes.len()));
+        let least = missing.max(self.shortest.saturating_sub(self.bytes.len())).max(self.at_once);
         NonZeroUsize::new(least).unwrap_or(NonZeroUsize::MIN)
     }
 
@@ -82,7 +89,7 @@ impl HeadReader {
         &self.bytes
     }
 
-    /// What came behind a head that was shorter than any acceptable one.
+    /// What came behind the head: behind one that was shorter than was to be expected, that is.
     pub(crate) fn rest(&self) -> &[u8] {
         &self.bytes[self.len.unwrap_or(self.bytes.len())..]
     }

@@ -35,7 +35,7 @@ pub use proxy::{Proxy, ProxyError};
 pub(crate) use proxy_header::{Beginning, ProxyHeaderReader, is_proxy_header};
 pub use reject::Reject;
 pub(crate) use request::Asked;
-pub use request::{Request, Role};
+pub use request::{Request, RequestHeaders, Role};
 pub use stack::Answered;
 pub use tunnel::ProxyFault;
 pub(crate) use tunnel::{

@@ -1,6 +1,8 @@
 //! The request: one upgrade that asks the server for a peer (rdv/1 section 1).
 
 use std::fmt;
+use std::ops::Deref;
+use std::sync::LazyLock;
 
 use bytes::Bytes;
 use http::header::{
@@ -63,9 +65,28 @@ pub struct Request {
     /// Where it says it can be reached.
     pub self_addrs: SelfAddrs,
     /// All headers, the protocol's own included.
-    pub headers: HeaderMap,
+    pub headers: RequestHeaders,
     /// By which a second opinion on its address knows it.
     pub(crate) attempt: Option<AttemptId>,
+}
+
+/// The headers of a request, or none where they have been dropped: those of a waiting client take no room then.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RequestHeaders(Option<Box<HeaderMap>>);
+
+impl Deref for RequestHeaders {
+    type Target = HeaderMap;
+
+    fn deref(&self) -> &HeaderMap {
+        static NONE: LazyLock<HeaderMap> = LazyLock::new(HeaderMap::new);
+        self.0.as_deref().unwrap_or(&NONE)
+    }
+}
+
+impl From<HeaderMap> for RequestHeaders {
+    fn from(headers: HeaderMap) -> Self {
+        Self(Some(Box::new(headers)))
+    }
 }
 
 /// What a client may ask.
@@ -119,9 +140,8 @@ impl Request {
 }
 
 impl Asked {
-    /// No head behind which a connection goes on is shorter: each part at its least, with bare LFs. A request that is
-    /// answered with a 101 is longer by one.
-    pub(crate) const SHORTEST: usize = "OBSERVE /t HTTP/1.1\nHost:\nRdv-Attempt:0123456789abcdef\n\n".len();
+    /// So much is read of a head at once. Most are shorter; what stands behind it is kept.
+    pub(crate) const AT_ONCE: usize = 2048;
 
     /// Reads a whole head; the error is what the client is to be answered.
     pub(crate) fn parse(head: &[u8]) -> Result<Asked, Reject> {
@@ -165,7 +185,7 @@ impl Asked {
         }
         let role = Role::of_method(method).ok_or_else(|| Reject::BadMethod(printable(method, 100)))?;
         let self_addrs = self_addrs_of(&headers)?;
-        Ok(Asked::Peer(Request { role, token, self_addrs, headers, attempt }))
+        Ok(Asked::Peer(Request { role, token, self_addrs, headers: headers.into(), attempt }))
     }
 }
 

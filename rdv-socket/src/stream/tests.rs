@@ -29,6 +29,28 @@ fn accepted_streams_have_their_options() {
     assert_eq!(read.unwrap_err().kind(), ErrorKind::WouldBlock);
 }
 
+/// On Linux they come with the listener's; elsewhere the caller is told that they do not.
+#[test]
+fn streams_come_with_the_options_of_their_listener() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let inherited = set_options_of_accepted(&listener);
+    assert!(inherited || !cfg!(target_os = "linux"));
+    if !inherited {
+        return;
+    }
+    let _dialled = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (stream, _) = listener.accept().unwrap();
+    assert!(stream.nodelay().unwrap());
+    let socket = SockRef::from(&stream);
+    assert!(socket.keepalive().unwrap());
+    #[cfg(target_os = "linux")]
+    {
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(30));
+        assert_eq!(socket.tcp_keepalive_interval().unwrap(), Duration::from_secs(10));
+        assert_eq!(socket.tcp_keepalive_retries().unwrap(), 3);
+    }
+}
+
 #[test]
 fn accept_unmaps_the_address() {
     if !have_ipv6() {

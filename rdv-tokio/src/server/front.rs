@@ -28,7 +28,8 @@ pub(crate) struct Front {
     driver: Driver,
     timer: Timer,
     lobby: Lobby,
-    listeners: Vec<TcpListener>,
+    /// And whether their streams come with their options.
+    listeners: Vec<(TcpListener, bool)>,
     accepted: Vec<(Stream, SocketAddr)>,
     /// Accepting failed: file descriptors have run out, say. It goes on then.
     accept_again: Option<Instant>,
@@ -51,11 +52,15 @@ impl Front {
         handler: Hook,
         metrics: Arc<Metrics>,
     ) -> Self {
+        let with_options = |listener| {
+            let with_options = rdv_socket::set_options_of_accepted(&listener);
+            (listener, with_options)
+        };
         Self {
             driver: Driver::default(),
             timer: Timer::default(),
             lobby: Lobby::with_metrics(config.lobby, metrics),
-            listeners,
+            listeners: listeners.into_iter().map(with_options).collect(),
             accepted: Vec::new(),
             accept_again: None,
             shortage: Shortage::default(),
@@ -193,13 +198,15 @@ impl Front {
             return if self.accepted.is_empty() { Poll::Pending } else { Poll::Ready(()) };
         }
         self.accept_again = None;
-        for listener in &self.listeners {
+        for (listener, with_options) in &self.listeners {
             // Whoever is left in the queue after a batch is fetched at the next turn.
             for _ in 0..ACCEPT_BATCH {
                 match listener.poll_accept(cx) {
                     Poll::Pending => break,
                     Poll::Ready(Ok((stream, remote))) => {
-                        rdv_socket::try_stream_options(&stream);
+                        if !with_options {
+                            rdv_socket::try_stream_options(&stream);
+                        }
                         self.accepted.push((Stream::Plain(stream), remote));
                     }
                     Poll::Ready(Err(err)) if rdv_socket::is_about_one(&err) => {}

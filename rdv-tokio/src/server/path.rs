@@ -34,13 +34,13 @@ impl Path {
         let Some(relayer) = relayer else {
             return Ok(Path::Copy(Copy::new(splice, pool.clone())));
         };
-        let Splice { dialer, accepter, early, .. } = splice;
+        let Splice { dialer, accepter, early, behind_command, .. } = splice;
         let mut stream = |conn: ConnId, early| {
             let stream = driver.remove(conn).map(Socket::into_stream);
             let stream = stream.ok_or(DataEnd::Broken(conn, ErrorKind::NotConnected))?;
             Ok(RelayStream::new(stream, early))
         };
-        let (dialer, dialer_meter) = stream(dialer, Early::default())?;
+        let (dialer, dialer_meter) = stream(dialer, Early { data: behind_command, eof: false })?;
         let (accepter, accepter_meter) = stream(accepter, early)?;
         let relaying = relayer.start(dialer, accepter);
         Ok(Path::Taken(Taken { dialer: dialer_meter, accepter: accepter_meter, relaying }))

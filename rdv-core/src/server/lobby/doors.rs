@@ -1,10 +1,17 @@
 //! Who is let in, and who has a place: decided by numbers alone, before a client has said a word.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use log::debug;
+
+use super::super::guest::{Guest, Stage};
 use super::super::households::Household;
-use super::Lobby;
+use super::super::metrics::HeadFault;
+use super::{Introduction, Lobby, LobbyEvent, Reason, TlsStart};
+use crate::io::{ConnId, after};
+use crate::states::Current;
 use crate::wire::Reject;
 
 /// What awaits a connection that comes in.
@@ -18,6 +25,62 @@ pub(super) enum Door {
 }
 
 impl Lobby {
+    /// Names a connection that came in.
+    ///
+    /// It carries the client's bytes: where there is TLS on it, that is beneath.
+    pub fn handle_accept(&mut self, now: Instant, remote: SocketAddr) -> ConnId {
+        self.accept(now, remote, false)
+    }
+
+    /// Names a connection that came in to a server that speaks TLS, and says when that begins.
+    pub fn handle_accept_tls(&mut self, now: Instant, remote: SocketAddr) -> (ConnId, TlsStart) {
+        let start = if self.config.trusts(remote.ip()) { TlsStart::WhenTold } else { TlsStart::AtOnce };
+        (self.accept(now, remote, start == TlsStart::WhenTold), start)
+    }
+
+    fn accept(&mut self, now: Instant, remote: SocketAddr, tls_when_told: bool) -> ConnId {
+        let conn = self.out.issue();
+        self.watch.accepted(now, conn);
+        self.census.metrics().connected();
+        // A trusted proxy speaks for others, who are counted as soon as they are known.
+        let household = (!self.config.trusts(remote.ip())).then(|| Household::of(remote.ip()));
+        let door = match household {
+            Some(household) => self.knock(now, household),
+            None => self.room(),
+        };
+        if let Door::Shut(reject) = door {
+            debug!("turned away {remote}: {reject}");
+            self.census.metrics().refused(&reject);
+            self.census.metrics().failed(HeadFault::NoRoom);
+            self.out.close(conn);
+            self.out.event(LobbyEvent::Left { remote, reason: Reason::Rejected(reject) });
+            return conn;
+        }
+        let (stage, first_read) = if household.is_none() {
+            let introduction = Introduction::new(tls_when_told);
+            let first_read = introduction.reader.next_read();
+            (Stage::Introducing(introduction), first_read)
+        } else {
+            let reader = self.head_reader();
+            let first_read = reader.next_read();
+            (Stage::Asking(reader), first_read)
+        };
+        let stage = Current::new(stage);
+        let behind = Box::default();
+        let guest = Guest { remote, household, stage, reading: false, deadline: None, told: 0, behind };
+        self.guests.insert(conn, Box::new(guest));
+        if let Some(household) = household {
+            self.per_addr.add(household);
+        }
+        if let Door::Refused(reject) = door {
+            self.reject(now, conn, reject);
+        } else {
+            self.set_deadline(conn, Some(after(now, self.config.head_timeout)));
+            self.read(conn, first_read);
+        }
+        conn
+    }
+
     pub(super) fn knock(&mut self, now: Instant, household: Household) -> Door {
         match self.room() {
             Door::Open => self.allowance(now, household),
@@ -85,6 +148,24 @@ impl Lobby {
         match self.config.max_rate_per_addr {
             Some(rate) => self.buckets.take(now, household, rate, self.config.max_burst_per_addr),
             None => Ok(()),
+        }
+    }
+
+    /// Counts a connection as one of this address, and of no other.
+    pub(super) fn count(&mut self, now: Instant, conn: ConnId, ip: IpAddr) -> Result<(), Reject> {
+        let household = Household::of(ip);
+        let before = self.guests.get_mut(&conn).and_then(|guest| guest.household.replace(household));
+        if before == Some(household) {
+            return Ok(());
+        }
+        if let Some(before) = before {
+            self.per_addr.remove(before, false);
+        }
+        let door = self.allowance(now, household);
+        self.per_addr.add(household);
+        match door {
+            Door::Open => Ok(()),
+            Door::Refused(reject) | Door::Shut(reject) => Err(reject),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use log::debug;
 
 use super::super::guest::Stage;
@@ -91,5 +92,21 @@ impl Lobby {
             debug!("the proxy {} speaks for {client}", guest.remote);
             guest.remote = client;
         }
+    }
+
+    /// The address by which a client is seen, which from now on is the one that counts.
+    pub(super) fn sight(
+        &mut self,
+        now: Instant,
+        conn: ConnId,
+        headers: &HeaderMap,
+    ) -> Result<SocketAddr, Reject> {
+        let remote = self.guests.get(&conn).map(|guest| guest.remote).ok_or(Reject::Closed)?;
+        let sighting = self.config.sight(remote, headers)?;
+        self.advisor.look_at(remote.ip(), &sighting);
+        if let Some(client) = sighting.client {
+            self.count(now, conn, client)?;
+        }
+        Ok(sighting.observed)
     }
 }

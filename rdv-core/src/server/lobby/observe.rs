@@ -69,11 +69,11 @@ impl Lobby {
                 continue;
             }
             let listed = |also| PeerAddrs::of(&request.self_addrs, *observed, also).contains(&addr);
-            if !listed(*also_observed) {
+            if !listed(also_observed.as_deref().copied()) {
                 if also_observed.is_some() || !listed(Some(addr)) {
                     return Noted::No;
                 }
-                *also_observed = Some(addr);
+                *also_observed = Some(Box::new(addr));
             }
             debug!("also observed: {} {} from {addr}", request.role, request.token);
             return Noted::Yes;

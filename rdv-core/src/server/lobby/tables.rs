@@ -31,7 +31,7 @@ impl Lobby {
                 return self.reject(now, conn, reject);
             }
             self.tables.insert(token, Table { waiting: conn, arriving: None, confirmed: false });
-            return self.read(conn, WATCH);
+            return self.watch_over(now, conn);
         };
         let waiting = table.waiting;
         if role_of(&self.guests, waiting) != Some(role) {
@@ -47,7 +47,16 @@ impl Lobby {
         } else {
             table.waiting = conn;
             self.reject(now, waiting, Reject::Replaced);
+            self.watch_over(now, conn);
+        }
+    }
+
+    /// Whoever waits is to be idle.
+    fn watch_over(&mut self, now: Instant, conn: ConnId) {
+        if self.guests.get(&conn).is_some_and(|guest| guest.behind.is_empty()) {
             self.read(conn, WATCH);
+        } else {
+            self.reject(now, conn, Reject::NotIdle);
         }
     }
 
@@ -95,17 +104,18 @@ impl Lobby {
 
     /// And since when it has waited.
     fn take_side(&mut self, conn: ConnId) -> Option<(Side, Instant)> {
-        let Guest { stage, reading, .. } = self.forget(conn)?;
+        let Guest { stage, reading, behind, .. } = *self.forget(conn)?;
         match stage.end() {
-            Stage::Seated { request, observed, also_observed, since } => {
-                Some((Side { conn, request, observed, also_observed, reading, answered: false }, since))
-            }
+            Stage::Seated { request, observed, also_observed, since } => Some((
+                Side { conn, request, observed, also_observed, reading, behind, answered: false },
+                since,
+            )),
             Stage::Introducing(_) | Stage::Securing | Stage::Asking(_) | Stage::Leaving(_) => None,
         }
     }
 
     /// Leaves its table; a client that had come for it waits there now.
-    pub(super) fn rise(&mut self, conn: ConnId) {
+    pub(super) fn rise(&mut self, now: Instant, conn: ConnId) {
         let Some(Stage::Seated { request, .. }) = self.guests.get(&conn).map(|guest| &*guest.stage) else {
             return;
         };
@@ -119,7 +129,7 @@ impl Lobby {
             match table.arriving.take() {
                 Some(arriving) => {
                     (table.waiting, table.confirmed) = (arriving, false);
-                    self.read(arriving, WATCH);
+                    self.watch_over(now, arriving);
                 }
                 None => {
                     self.tables.remove(&token);
@@ -129,7 +139,7 @@ impl Lobby {
     }
 }
 
-fn role_of(guests: &BTreeMap<ConnId, Guest>, conn: ConnId) -> Option<Role> {
+fn role_of(guests: &BTreeMap<ConnId, Box<Guest>>, conn: ConnId) -> Option<Role> {
     match &*guests.get(&conn)?.stage {
         Stage::Seated { request, .. } => Some(request.role),
         Stage::Introducing(_) | Stage::Securing | Stage::Asking(_) | Stage::Leaving(_) => None,

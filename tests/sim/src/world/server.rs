@@ -237,6 +237,7 @@ impl Server {
         };
         let way = |from, to| Way { from, to, count: 0, ended: false };
         let mut ways = [way((splice.dialer, dialer), accepter), way((splice.accepter, accepter), dialer)];
+        ways[0].pass_on(net, self.driver.host, splice.behind_command.clone());
         ways[1].pass_on(net, self.driver.host, splice.early.data.clone());
         if splice.early.eof {
             ways[1].end(net, self.driver.host);

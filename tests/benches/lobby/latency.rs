@@ -1,0 +1,79 @@
+//! How soon the second of two clients is answered.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::unistd::Pid;
+use rdv_tests::answer::request;
+
+use crate::course::connect;
+use crate::server::{Kind, Server};
+
+/// From the second client's request to the end of its answer, one after the other, with everything on one CPU.
+pub(crate) struct Answers {
+    pub(crate) p50: Duration,
+    pub(crate) p99: Duration,
+}
+
+impl Answers {
+    pub(crate) fn measure(kind: Kind, lasts: Duration) -> Self {
+        // A thread of its own, for it and all that it begins stay on that CPU.
+        let measured = thread::scope(|scope| scope.spawn(|| Self::on_one_cpu(kind, lasts)).join());
+        measured.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+
+    fn on_one_cpu(kind: Kind, lasts: Duration) -> Self {
+        stay_on_one_cpu();
+        let server = Server::start(kind);
+        let [accept, dial] = ["ACCEPT", "DIAL"].map(|role| request(role, "/bench", "10.1.2.3:40000"));
+        let (began, mut times) = (Instant::now(), Vec::new());
+        for number in 0.. {
+            if began.elapsed() > WARM_UP + lasts {
+                break;
+            }
+            let mut accepter = (!kind.is_baseline()).then(|| connect(server.addr(number)));
+            if let Some(accepter) = &mut accepter {
+                accepter.write_all(accept.as_bytes()).expect("an open connection");
+            }
+            let mut dialer = connect(server.addr(number));
+            // For the server to have done all that it does beforehand.
+            thread::sleep(Duration::from_micros(500));
+            let sent = Instant::now();
+            dialer.write_all(dial.as_bytes()).expect("an open connection");
+            read_head(&mut dialer);
+            if began.elapsed() > WARM_UP {
+                times.push(sent.elapsed());
+            }
+            if let Some(accepter) = &mut accepter {
+                read_head(accepter);
+                dialer.write_all(b"OTHER 10.1.2.3:40000\n").expect("an open connection");
+            }
+        }
+        times.sort_unstable();
+        Self { p50: times[times.len() / 2], p99: times[times.len() * 99 / 100] }
+    }
+}
+
+fn read_head(conn: &mut TcpStream) {
+    let (mut buf, mut len) = ([0; 1024], 0);
+    while !buf[..len].ends_with(b"\r\n\r\n") {
+        let more = conn.read(&mut buf[len..]).expect("an open connection");
+        assert!(more > 0, "the server has closed without an answer");
+        len += more;
+    }
+    assert!(buf.starts_with(b"HTTP/1.1 101 "), "a client is refused");
+}
+
+fn stay_on_one_cpu() {
+    let me = Pid::from_raw(0);
+    let allowed = sched_getaffinity(me).expect("every thread may ask");
+    let cpu = (0..CpuSet::count()).rev().find(|cpu| allowed.is_set(*cpu).unwrap_or(false));
+    let mut one = CpuSet::new();
+    one.set(cpu.expect("a thread has a CPU")).expect("a CPU that exists");
+    sched_setaffinity(me, &one).expect("every thread may have fewer CPUs");
+}
+
+const WARM_UP: Duration = Duration::from_millis(100);

@@ -1,0 +1,92 @@
+//! What came of it, as tables.
+
+use crate::course::Course;
+use crate::crowd::Crowd;
+use crate::latency::Answers;
+
+/// All runs of one kind.
+pub(crate) struct Row {
+    name: &'static str,
+    pub(crate) matches: Vec<Course>,
+    pub(crate) churn: Vec<Course>,
+    pub(crate) answers: Vec<Answers>,
+}
+
+impl Row {
+    pub(crate) fn new(name: &'static str) -> Self {
+        Self { name, matches: Vec::new(), churn: Vec::new(), answers: Vec::new() }
+    }
+}
+
+/// The first row is what the others are compared with, run by run.
+pub(crate) fn speed(rows: &[Row]) -> String {
+    let mut text = line(&[
+        "",
+        "matches/s",
+        "of the first",
+        "CPU us each",
+        "come and go, conns/s",
+        "of the first",
+        "CPU us each",
+        "answer p50, us",
+        "of the first",
+        "p99, us",
+    ]);
+    text += &line(&["---"; 10]);
+    let Some(first) = rows.first() else {
+        return text;
+    };
+    let (speed, cpu) = (|it: &Course| it.per_second, |it: &Course| it.cpu);
+    for row in rows {
+        let p50 = |answers: &Answers| answers.p50.as_secs_f64() * 1e6;
+        text += &line(&[
+            row.name.to_owned(),
+            format!("{:.0}", median(&row.matches, speed)),
+            format!("**{:.2}**", ratio(&row.matches, &first.matches, speed)),
+            format!("{:.1}", median(&row.matches, cpu)),
+            format!("{:.0}", median(&row.churn, speed)),
+            format!("**{:.2}**", ratio(&row.churn, &first.churn, speed)),
+            format!("{:.1}", median(&row.churn, cpu)),
+            format!("{:.1}", median(&row.answers, p50)),
+            format!("**{:.2}**", ratio(&row.answers, &first.answers, p50)),
+            format!("{:.1}", median(&row.answers, |answers| answers.p99.as_secs_f64() * 1e6)),
+        ]);
+    }
+    text
+}
+
+/// How memory grows with those who are there.
+pub(crate) fn memory(crowds: &[(&str, Vec<Crowd>)]) -> String {
+    let mut text =
+        line(&["", "how many", "", "resident, B each", "kernel, B each, both ends", "descriptors each"]);
+    text += &line(&["---"; 6]);
+    for (name, crowd) in crowds.iter().flat_map(|(name, crowds)| crowds.iter().map(move |it| (name, it))) {
+        text += &line(&[
+            (*name).to_owned(),
+            crowd.number.to_string(),
+            crowd.what.to_owned(),
+            format!("{:.0}", crowd.resident),
+            format!("{:.0}", crowd.kernel),
+            format!("{:.2}", crowd.descriptors),
+        ]);
+    }
+    text
+}
+
+fn line(cells: &[impl AsRef<str>]) -> String {
+    format!("| {} |\n", cells.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(" | "))
+}
+
+fn median<T>(all: &[T], of: impl Fn(&T) -> f64) -> f64 {
+    middle(all.iter().map(of).collect())
+}
+
+/// The median of the ratios of each run.
+fn ratio<T>(all: &[T], beside: &[T], of: impl Fn(&T) -> f64) -> f64 {
+    middle(all.iter().zip(beside).map(|(one, other)| of(one) / of(other)).collect())
+}
+
+fn middle(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
