@@ -14,8 +14,7 @@ use crate::stream::{Stream, whatever_the_cut};
 
 /// The first byte says how the stream is cut into reads, the rest is what comes.
 ///
-/// The lobby's verdict is the one that the head deserves by the plain definition. Of what follows a good head, not a
-/// byte is read but for the one that tells that the client does not wait.
+/// The lobby's verdict is the one that the head deserves by the plain definition.
 pub fn request_head(input: &[u8]) {
     let [cut, stream @ ..] = input else {
         return;
@@ -26,12 +25,10 @@ pub fn request_head(input: &[u8]) {
             Ok(request) => {
                 check_coming_back(&request);
                 check_client(&request);
-                let read = (head.len() + 1).min(stream.len());
-                assert_eq!(verdict.read, read, "read from a stream whose good head has {} bytes", head.len());
                 Reject::NotIdle
             }
-            // A browser is shown the page. To a question there is an answer. What may follow then is another head, and no more looked at. One that
-            // lacks a good id, or asks for an upgrade too, is no question.
+            // A browser is shown the page. To a question there is an answer. What may follow then is another head, and no
+            // more looked at. One that lacks a good id, or asks for an upgrade too, is no question.
             Err(Reject::NotAnUpgrade) if verdict.answer.starts_with(b"HTTP/1.1 200 OK\r\n") => {
                 if verdict.reason == Reason::Visited {
                     let head = head.trim_ascii_start();
@@ -71,8 +68,6 @@ pub fn request_head(input: &[u8]) {
 struct Verdict {
     reason: Reason,
     answer: Vec<u8>,
-    /// How much was read. Of a head that is no good it does not matter.
-    read: usize,
 }
 
 fn in_lobby(mut stream: Stream<'_>) -> Verdict {
@@ -93,8 +88,7 @@ fn in_lobby(mut stream: Stream<'_>) -> Verdict {
             Output::Event(LobbyEvent::Left { reason, .. }) => {
                 assert!(stream.asked <= AT_ONCE, "one read of a head asked for {} bytes", stream.asked);
                 assert!(stream.read <= HEAD_MAX + AT_ONCE, "{} bytes were read of a head", stream.read);
-                let seated = reason == Reason::Rejected(Reject::NotIdle);
-                return Verdict { reason, answer, read: if seated { stream.read } else { 0 } };
+                return Verdict { reason, answer };
             }
             Output::Event(event) => panic!("a lone client was served: {event:?}"),
             Output::Wait(_) => panic!("the lobby waits although every read was answered"),
