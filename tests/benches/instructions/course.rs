@@ -82,6 +82,7 @@ impl Server {
     fn with(waiting: usize) -> Self {
         let mut config = LobbyConfig::default();
         config.max_conns_per_addr = usize::MAX;
+        config.max_rate_per_addr = None;
         let mut server = Self { lobby: Lobby::new(config), matched: None, now: Instant::now() };
         for number in 0..waiting {
             server.comes("ACCEPT", 1_000_000 + number);

@@ -166,6 +166,7 @@ fn begin(kind: Kind) -> u16 {
     let addr = "0.0.0.0:0".parse().expect("an address");
     let mut lobby = LobbyConfig::default();
     (lobby.max_waiting, lobby.max_conns_per_addr) = (usize::MAX, usize::MAX);
+    lobby.max_rate_per_addr = None;
     match kind {
         Kind::Also => panic!("it is another program"),
         Kind::Plain => {
