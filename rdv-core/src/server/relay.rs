@@ -1,5 +1,8 @@
 //! One pair (rdv/1 sections 2, 4 and 5): both are answered, the dialer decides, and the bytes may flow.
 
+mod events;
+mod side;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,9 +16,11 @@ use super::rate::{Allowance, Pace};
 use super::{DataEnd, RelayEnd, RelayReport, Traffic};
 use crate::Watch;
 use crate::addr::PeerAddrs;
-use crate::io::{ConnId, Input, Outbox, Output, after, earlier};
+use crate::io::{Input, Outbox, Output, after, earlier};
 use crate::states::{Current, NOWHERE, Named};
 use crate::wire::{Command, LineReader, Reject, Request, Role, switching_protocols};
+pub use events::{Early, RelayEvent, Splice};
+pub(super) use side::Side;
 
 /// The machine of one pair. It comes from the [`Lobby`](super::Lobby), and ends with [`RelayEvent::Finished`].
 ///
@@ -45,22 +50,6 @@ pub struct Relay {
     watch: Watch,
 }
 
-/// One client of a pair.
-#[derive(Debug)]
-pub(super) struct Side {
-    pub(super) conn: ConnId,
-    pub(super) request: Request,
-    pub(super) observed: SocketAddr,
-    /// The address that it has on its other family, as the server saw it.
-    pub(super) also_observed: Option<Box<SocketAddr>>,
-    /// Whether the lobby's read of one byte is still under way.
-    pub(super) reading: bool,
-    /// What it has said behind its request.
-    pub(super) behind: Box<[u8]>,
-    /// Whether its 101 is written.
-    pub(super) answered: bool,
-}
-
 /// What both have said that is the application's.
 #[derive(Debug, Default)]
 struct Said {
@@ -83,44 +72,6 @@ enum State {
     /// Both are being told that they are not to meet.
     Rejected(Box<[Option<Farewell>; 2]>),
     Ended,
-}
-
-/// What a driver needs to know of a relay.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum RelayEvent {
-    /// Copy between the two, from now on and in both directions.
-    Splice(Splice),
-    /// The pair is history.
-    Finished(Box<RelayReport>),
-}
-
-/// The order to copy. No operation is under way on either connection.
-///
-/// Every byte from one goes to the other. When one has ended its stream (FIN) and all its bytes are passed on,
-/// the driver ends the other's incoming stream by a FIN, and the opposite direction goes on. The end is reported
-/// by [`Relay::handle_end`]: complete once both have ended, broken at the first error. The relay then says how
-/// to close.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Splice {
-    /// The dialer's connection.
-    pub dialer: ConnId,
-    /// The accepter's connection.
-    pub accepter: ConnId,
-    /// What the accepter said before it was time.
-    pub early: Early,
-    /// What came with the dialer's command, and is the application's: the accepter gets it first. Mostly nothing.
-    pub behind_command: Bytes,
-}
-
-/// What an accepter said before CONTINUE; the dialer gets it behind CONTINUE.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Early {
-    /// Perhaps a byte, or what came in one piece with its request.
-    pub data: Bytes,
-    /// Whether it has ended its stream already.
-    pub eof: bool,
 }
 
 impl Relay {
