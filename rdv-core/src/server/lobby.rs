@@ -32,7 +32,7 @@ use tables::Table;
 /// The machine of a server's front: one request head in, one answer out.
 ///
 /// A client that waits costs its addresses, its token and one read of one byte. That read tells when a client
-/// dies or speaks out of turn; once there is a pair, it becomes the [`Relay`]'s.
+/// dies or speaks out of turn; once there is a pair, it becomes the [`Relay`](super::Relay)'s.
 #[derive(Debug)]
 pub struct Lobby {
     config: LobbyConfig,

@@ -54,6 +54,6 @@ pub enum Reason {
     /// It asked for its address alone, and was told. (That is a client's second connection, beside the one on which
     /// it waits.)
     Observed,
-    /// It was a browser, and was shown [the page](LobbyConfig::page).
+    /// It was a browser, and was shown [the page](crate::LobbyConfig::page).
     Visited,
 }
