@@ -382,6 +382,9 @@ impl Contract {
     fn leaves(&mut self, conn: ConnId, past: Past) {
         self.conns.remove(&conn);
         self.past.insert(conn, past);
+        if self.past.len() > PAST_MAX {
+            self.past.pop_first();
+        }
     }
 
     /// The machine has ended. Connections that have come since it waited may be closed behind its last event.
@@ -423,6 +426,8 @@ impl Conn {
 
 /// Outputs between two waits, for whatever the machine was told: an attempt dials all its candidates at once.
 const OUTPUTS_MAX: usize = 64;
+/// Answers come late, but not as late as this many others' ends. A server that is watched must not grow for ever.
+const PAST_MAX: usize = 4096;
 /// Beyond these, for each connection: at most all are answered, or closed, and their peers are read from.
 const OUTPUTS_PER_CONN: usize = 8;
 /// And for each thing that it was told: it may have been the last one to be missing.
