@@ -6,6 +6,7 @@ pub mod answer;
 pub mod attempt;
 pub mod cut;
 pub mod fake;
+pub mod figures;
 pub mod fixture;
 pub mod ground;
 #[cfg(target_os = "linux")]

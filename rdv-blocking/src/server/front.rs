@@ -81,7 +81,7 @@ impl Front {
             }
             // While there are listeners there are always some in the lobby; they have time for their answer afterwards.
             let is_deserted = self.lobby.is_empty() || !self.listeners.is_empty();
-            let has_drained = is_deserted && self.handle.metrics().pairs() == 0;
+            let has_drained = is_deserted && self.lobby.pairs() == 0;
             if end.is_some_and(|end| now >= end || has_drained) {
                 return Ok(());
             }
@@ -95,7 +95,7 @@ impl Front {
     }
 
     fn begin_to_drain(&mut self, now: Instant, time: Duration, listeners: WhileDraining) {
-        let (waiting, pairs) = (self.lobby.waiting(), self.handle.metrics().pairs());
+        let (waiting, pairs) = (self.lobby.waiting(), self.lobby.pairs());
         log::info!(
             target: "server", waiting = waiting, pairs = pairs, seconds = time.as_secs();
             "draining waiting={waiting} pairs={pairs} for={}s", time.as_secs()

@@ -46,7 +46,7 @@ pub struct Lobby {
     per_addr: Households,
     buckets: Buckets,
     advisor: Advisor,
-    /// Each relay holds a clone of it, until it is history.
+    /// Each pair holds a clone of it, until it is history.
     living_pairs: Arc<()>,
     rates: Rates,
     closed: bool,

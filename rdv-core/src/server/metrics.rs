@@ -185,14 +185,16 @@ impl Drop for Census {
 pub(super) struct PairCount {
     metrics: Arc<Metrics>,
     is_relayed: bool,
+    /// By which its lobby counts the pairs that are not history yet: metrics may be those of several.
+    living: Option<Arc<()>>,
 }
 
 impl PairCount {
     /// Of a pair of which one has waited for so long.
-    pub(super) fn new(metrics: Arc<Metrics>, waited: Duration) -> Self {
+    pub(super) fn new(metrics: Arc<Metrics>, waited: Duration, living: Arc<()>) -> Self {
         metrics.waits.observe(waited);
         metrics.pairs.change(0, 1);
-        Self { metrics, is_relayed: false }
+        Self { metrics, is_relayed: false, living: Some(living) }
     }
 
     /// Their application takes the relay.
@@ -212,8 +214,9 @@ impl PairCount {
         self.metrics.refused(reject);
     }
 
-    pub(super) fn ended(&self, end: RelayEnd) {
+    pub(super) fn ended(&mut self, end: RelayEnd) {
         self.metrics.ends.count(end.code());
+        self.living = None;
     }
 }
 

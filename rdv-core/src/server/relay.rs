@@ -4,7 +4,6 @@ mod events;
 mod side;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -45,8 +44,6 @@ pub struct Relay {
     /// When the byte counters are to be looked at again, and what they were by then.
     look: Option<Look>,
     count: PairCount,
-    /// By which the lobby counts the pairs that are not history yet.
-    living: Option<Arc<()>>,
     watch: Watch,
 }
 
@@ -117,14 +114,8 @@ impl Relay {
             traffic: Traffic::default(),
             look: None,
             count,
-            living: None,
             watch,
         }
-    }
-
-    pub(super) fn counted(mut self, living: &Arc<()>) -> Self {
-        self.living = Some(living.clone());
-        self
     }
 
     /// What a client asked: its token, its addresses and, if the lobby is told to keep them, its headers.
@@ -357,7 +348,7 @@ impl Relay {
                 self.out.close(conn);
             }
         }
-        (self.idle_at, self.look, self.living, self.pace) = (None, None, None, None);
+        (self.idle_at, self.look, self.pace) = (None, None, None);
         self.count.ended(end);
         self.out.event(RelayEvent::Finished(Box::new(RelayReport {
             token: self.dialer.request.token.clone(),

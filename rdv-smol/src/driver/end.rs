@@ -59,6 +59,7 @@ impl End for StreamEnd<'_> {
         act: &mut dyn FnMut(Tcp<'_>) -> io::Result<usize>,
     ) -> io::Result<usize> {
         let waker = self.waker;
+        #[allow(irrefutable_let_patterns, reason = "without TLS and HTTP there is no other")]
         let Stream::Plain(tcp) = &*self.stream else {
             return Err(ErrorKind::Unsupported.into());
         };

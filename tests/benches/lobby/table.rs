@@ -1,5 +1,7 @@
 //! What came of it, as tables.
 
+use rdv_tests::figures::{line, median, ratio};
+
 use crate::course::Course;
 use crate::crowd::Crowd;
 use crate::latency::Answers;
@@ -71,22 +73,4 @@ pub(crate) fn memory(crowds: &[(&str, Vec<Crowd>)]) -> String {
         ]);
     }
     text
-}
-
-fn line(cells: &[impl AsRef<str>]) -> String {
-    format!("| {} |\n", cells.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(" | "))
-}
-
-fn median<T>(all: &[T], of: impl Fn(&T) -> f64) -> f64 {
-    middle(all.iter().map(of).collect())
-}
-
-/// The median of the ratios of each run.
-fn ratio<T>(all: &[T], beside: &[T], of: impl Fn(&T) -> f64) -> f64 {
-    middle(all.iter().zip(beside).map(|(one, other)| of(one) / of(other)).collect())
-}
-
-fn middle(mut values: Vec<f64>) -> f64 {
-    values.sort_unstable_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

@@ -2,8 +2,9 @@
 //!
 //! Each server is a process of its own, which tells how much CPU time it has taken. Each measure of ours stands beside
 //! baselines of the same run: the load's own loopback TCP without anything in between, a proxy of tokio's
-//! `copy_bidirectional`, and haproxy that splices, where it is installed. They take turns, so a machine that becomes busy does so for all of them; ratios bear that, figures
-//! do not. It all happens in a network namespace whose sockets are on cubic, for bbr paces loopback.
+//! `copy_bidirectional`, and haproxy that splices, where it is installed. They take turns, so a machine that becomes busy
+//! does so for all of them; ratios bear that, figures do not. It all happens in a network namespace whose sockets are on
+//! cubic, for bbr paces loopback.
 //!
 //! `RDV_BENCH_RUNS=9` has more runs of each (5), `RDV_BENCH_SECONDS=3` longer ones (1), `RDV_BENCH_ONLY=tokio` fewer servers.
 

@@ -1,5 +1,7 @@
 //! What came of it, as a table.
 
+use rdv_tests::figures::{line, median, ratio};
+
 use crate::load::{Bulk, PingPong};
 
 /// All runs of one kind.
@@ -62,22 +64,4 @@ pub(crate) fn markdown(rows: &[Row]) -> String {
         text += &line(&cells);
     }
     text
-}
-
-fn line(cells: &[impl AsRef<str>]) -> String {
-    format!("| {} |\n", cells.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(" | "))
-}
-
-fn median<T>(all: &[T], of: impl Fn(&T) -> f64) -> f64 {
-    middle(all.iter().map(of).collect())
-}
-
-/// The median of the ratios of each run.
-fn ratio<T>(all: &[T], beside: &[T], of: impl Fn(&T) -> f64) -> f64 {
-    middle(all.iter().zip(beside).map(|(one, other)| of(one) / of(other)).collect())
-}
-
-fn middle(mut values: Vec<f64>) -> f64 {
-    values.sort_unstable_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

@@ -89,15 +89,14 @@ impl Lobby {
             return;
         };
         let waited = now.saturating_duration_since(since.min(also));
-        let count = PairCount::new(self.census.metrics().clone(), waited);
+        let count = PairCount::new(self.census.metrics().clone(), waited, self.living_pairs.clone());
         let (dialer, accepter) = match one.request.role {
             Role::Dial => (one, two),
             Role::Accept => (two, one),
         };
         let (dialer_conn, accepter_conn) = (dialer.conn, accepter.conn);
         let pace = self.rates.pace();
-        let relay = Relay::new(now, dialer, accepter, self.config.idle_timeout, count, pace)
-            .counted(&self.living_pairs);
+        let relay = Relay::new(now, dialer, accepter, self.config.idle_timeout, count, pace);
         let matched = Matched { relay, dialer: dialer_conn, accepter: accepter_conn };
         self.out.event(LobbyEvent::Matched(Box::new(matched)));
     }
