@@ -9,7 +9,7 @@ mod space;
 pub use cidr::{Cidr, CidrError};
 pub use interfaces::{Interfaces, UnknownInterface};
 pub use list::{AddrList, AddrListError, PeerAddrs, SelfAddrs};
-pub(crate) use list::{parse_addr, unmapped};
+pub(crate) use list::{parse_addr, push_addr, unmapped};
 pub use local::{LocalAddr, MappedAddr};
 pub use space::{AddrSpace, AddrSpaces, AddrSpacesError};
 

@@ -1,6 +1,8 @@
 use std::net::{IpAddr, SocketAddr};
 
-use super::{AddrList, AddrListError, AddrSpace, AddrSpaces, PeerAddrs, SelfAddrs, parse_addr, unmapped};
+use super::{
+    AddrList, AddrListError, AddrSpace, AddrSpaces, PeerAddrs, SelfAddrs, parse_addr, push_addr, unmapped,
+};
 
 mod interfaces;
 mod local;
@@ -235,4 +237,16 @@ fn ip(text: &str) -> IpAddr {
 
 fn socket(text: &str) -> SocketAddr {
     text.parse().unwrap_or_else(|err| panic!("{text:?}: {err}"))
+}
+
+#[test]
+fn an_address_is_written_as_std_has_it() {
+    for ip in ["0.0.0.0", "1.10.100.255", "9.99.199.200", "2001:db8::1", "::", "fe80::ffff"] {
+        for port in [0, 1, 9, 10, 99, 100, 999, 1000, 9999, 10_000, 65_535] {
+            let addr = SocketAddr::new(ip.parse().unwrap(), port);
+            let mut text = String::from("before ");
+            push_addr(&mut text, addr);
+            assert_eq!(text, format!("before {addr}"));
+        }
+    }
 }

@@ -9,18 +9,25 @@ use http::{HeaderValue, StatusCode};
 
 use super::request::header_map;
 use super::{ERROR_CODE, HEADERS_MAX, OBSERVED_ADDR, PEER_ADDRS, PROTOCOL, lists, printable};
-use crate::addr::{AddrListError, PeerAddrs, parse_addr};
+use crate::addr::{AddrListError, PeerAddrs, parse_addr, push_addr};
 
 /// As much of a refusal's body is kept.
 pub(crate) const BODY_MAX: usize = 1024;
 
 /// The whole 101, to be sent in one write: in many, it costs the client a round trip.
 pub(crate) fn switching_protocols(observed: SocketAddr, peer: &PeerAddrs) -> Bytes {
-    format!(
-        "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nRdv-Observed-Addr: {observed}\r\n\
-         Rdv-Peer-Addrs: {peer}\r\nUpgrade: {PROTOCOL}\r\n\r\n"
-    )
-    .into()
+    let mut head = String::with_capacity(256);
+    head.push_str("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nRdv-Observed-Addr: ");
+    push_addr(&mut head, observed);
+    head.push_str("\r\nRdv-Peer-Addrs: ");
+    for (i, addr) in peer.iter().enumerate() {
+        head.push_str(if i > 0 { ", " } else { "" });
+        push_addr(&mut head, *addr);
+    }
+    head.push_str("\r\nUpgrade: ");
+    head.push_str(PROTOCOL);
+    head.push_str("\r\n\r\n");
+    head.into()
 }
 
 /// A head that answers a request.
@@ -44,6 +51,7 @@ impl Answer {
     pub(crate) const SHORTEST: usize = "HTTP/1.1 101\nConnection:upgrade\nUpgrade:rdv/1\n\n".len();
 
     pub(crate) fn parse(head: &[u8]) -> Result<Answer, BadAnswer> {
+        let head = &Bytes::copy_from_slice(head);
         let mut fields = [httparse::EMPTY_HEADER; HEADERS_MAX];
         let mut parsed = httparse::Response::new(&mut fields);
         match parsed.parse(head) {
@@ -59,7 +67,7 @@ impl Answer {
             status: StatusCode::from_u16(parsed.code.unwrap_or_default())
                 .map_err(|_| malformed("invalid status"))?,
             reason: parsed.reason.unwrap_or_default().to_owned(),
-            headers: header_map(parsed.headers).ok_or_else(|| malformed("invalid header"))?,
+            headers: header_map(head, parsed.headers).ok_or_else(|| malformed("invalid header"))?,
         })
     }
 

@@ -61,14 +61,19 @@ impl HeadReader {
 
     /// Takes what was read. True once the head is complete.
     pub(crate) fn push(&mut self, data: &[u8]) -> Result<bool, HeadError> {
-        for (at, byte) in data.iter().enumerate() {
-            if self.bytes.len() == self.longest {
+        self.bytes.reserve(data.len());
+        let mut rest = data;
+        while !rest.is_empty() {
+            let end_of_line = rest.iter().position(|byte| *byte == b'\n');
+            let (part, behind) = rest.split_at(end_of_line.map_or(rest.len(), |at| at + 1));
+            if part.len() > self.longest - self.bytes.len() {
                 return Err(HeadError::TooLarge);
             }
-            self.bytes.push(*byte);
-            if *byte == b'\n' && self.end_of_line()? {
+            self.bytes.extend_from_slice(part);
+            rest = behind;
+            if end_of_line.is_some() && self.end_of_line()? {
                 self.len = Some(self.bytes.len());
-                self.bytes.extend_from_slice(&data[at + 1..]);
+                self.bytes.extend_from_slice(rest);
                 break;
             }
         }

@@ -1,6 +1,7 @@
 //! The request: one upgrade that asks the server for a peer (rdv/1 section 1).
 
 use std::fmt;
+use std::mem::MaybeUninit;
 use std::ops::Deref;
 use std::sync::LazyLock;
 
@@ -148,9 +149,10 @@ impl Asked {
         if may_be_proxy_header(head) {
             return Err(Reject::UntrustedProxy);
         }
-        let mut fields = [httparse::EMPTY_HEADER; HEADERS_MAX];
-        let mut parsed = httparse::Request::new(&mut fields);
-        match parsed.parse(head) {
+        let head = &Bytes::copy_from_slice(head);
+        let mut fields = [const { MaybeUninit::uninit() }; HEADERS_MAX];
+        let mut parsed = httparse::Request::new(&mut []);
+        match parsed.parse_with_uninit_headers(head, &mut fields) {
             Ok(httparse::Status::Complete(_)) => {}
             Ok(httparse::Status::Partial) => {
                 return Err(Reject::Malformed("the head is not complete".into()));
@@ -159,7 +161,8 @@ impl Asked {
             Err(httparse::Error::Version) => return Err(bad_version(head)),
             Err(err) => return Err(Reject::Malformed(err.to_string())),
         }
-        let headers = header_map(parsed.headers).ok_or_else(|| Reject::Malformed("invalid header".into()))?;
+        let headers =
+            header_map(head, parsed.headers).ok_or_else(|| Reject::Malformed("invalid header".into()))?;
         if parsed.version == Some(1) && headers.get_all(HOST).iter().count() != 1 {
             return Err(Reject::Host);
         }
@@ -189,13 +192,14 @@ impl Asked {
     }
 }
 
-/// The headers as the http crate has them; `None` if one is not what it holds to be a header.
-pub(super) fn header_map(fields: &[httparse::Header<'_>]) -> Option<HeaderMap> {
+/// The headers of a head as the http crate has them, which are parts of it; `None` if one is not what it holds to be a
+/// header.
+pub(super) fn header_map(head: &Bytes, fields: &[httparse::Header<'_>]) -> Option<HeaderMap> {
     let pair = |field: &httparse::Header<'_>| {
         let name = HeaderName::from_bytes(field.name.as_bytes()).ok()?;
-        Some((name, HeaderValue::from_bytes(field.value).ok()?))
+        Some((name, HeaderValue::from_maybe_shared(head.slice_ref(field.value)).ok()?))
     };
-    let mut headers = HeaderMap::new();
+    let mut headers = HeaderMap::with_capacity(fields.len());
     for field in fields {
         let (name, value) = pair(field)?;
         headers.append(name, value);

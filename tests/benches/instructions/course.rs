@@ -40,10 +40,10 @@ impl Course {
     /// About a fifth more than it takes.
     pub(crate) fn most(self) -> u64 {
         match self {
-            Course::Parse => 20_000,
-            Course::Leave => 32_000,
-            Course::Match => 86_000,
-            Course::MatchInCrowd => 102_000,
+            Course::Parse => 16_000,
+            Course::Leave => 23_000,
+            Course::Match => 62_000,
+            Course::MatchInCrowd => 78_000,
         }
     }
 
