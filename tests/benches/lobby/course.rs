@@ -26,12 +26,15 @@ struct Load<'a> {
     begun: usize,
     leave: bool,
     is_rdv: bool,
+    /// For a server to go on; or for a pair to be met, where it is another's.
+    patience: Duration,
 }
 
 struct Client {
     conn: TcpStream,
     answer: Vec<u8>,
     is_over: bool,
+    since: Instant,
 }
 
 impl Course {
@@ -59,6 +62,7 @@ impl<'a> Load<'a> {
             begun: 0,
             leave,
             is_rdv: !kind.is_baseline(),
+            patience: if kind == Kind::Also { LOST } else { PATIENCE },
         };
         load.clients = (0..clients).map(|i| load.begin(i)).collect();
         load.go_on(WARM_UP);
@@ -73,8 +77,12 @@ impl<'a> Load<'a> {
         let (began, mut ended) = (Instant::now(), 0);
         let mut events = Events::with_capacity(self.clients.len());
         while began.elapsed() < lasts {
-            self.poll.poll(&mut events, Some(PATIENCE)).expect("polling works");
-            assert!(!events.is_empty(), "the server says nothing more");
+            self.poll.poll(&mut events, Some(self.patience)).expect("polling works");
+            if self.patience == LOST {
+                self.give_up_lost();
+            } else {
+                assert!(!events.is_empty(), "the server says nothing more");
+            }
             for event in &events {
                 let at = event.token().0;
                 let says = self.is_rdv && !self.leave && is_dialer(at);
@@ -98,10 +106,21 @@ impl<'a> Load<'a> {
         them.len()
     }
 
+    /// Has pairs begin anew that wait in vain.
+    fn give_up_lost(&mut self) {
+        for at in (0..self.clients.len()).step_by(2) {
+            if [at, at + 1].iter().all(|at| self.clients[*at].since.elapsed() > LOST) {
+                self.clients[at] = self.begin(at);
+                self.clients[at + 1] = self.begin(at + 1);
+            }
+        }
+    }
+
     fn begin(&mut self, at: usize) -> Client {
         self.begun += 1;
         let role = if is_dialer(at) { "DIAL" } else { "ACCEPT" };
-        let request = request(role, &format!("/bench-{:08}", at / 2), "10.1.2.3:40000");
+        // Two that meet are begun one after the other.
+        let request = request(role, &format!("/bench-{:08}", (self.begun - 1) / 2), "10.1.2.3:40000");
         let mut conn = connect(self.server.addr(self.begun));
         conn.write_all(request.as_bytes()).expect("an open connection");
         if self.leave {
@@ -110,7 +129,7 @@ impl<'a> Load<'a> {
         conn.set_nonblocking(true).expect("an open socket");
         let mut conn = TcpStream::from_std(conn);
         self.poll.registry().register(&mut conn, Token(at), Interest::READABLE).expect("room in the poller");
-        Client { conn, answer: Vec::new(), is_over: false }
+        Client { conn, answer: Vec::new(), is_over: false, since: Instant::now() }
     }
 }
 
@@ -127,6 +146,8 @@ impl Client {
                     if says && !had && self.is_answered() {
                         assert!(self.answer.starts_with(b"HTTP/1.1 101 "), "a client is refused");
                         self.conn.write_all(b"OTHER 10.1.2.3:40000\n").expect("an open connection");
+                        self.conn.shutdown(Shutdown::Both).expect("an open connection");
+                        self.is_over = true;
                     }
                     // The rest will be reported.
                     if len < buf.len() && !has_ended {
@@ -156,3 +177,5 @@ pub(crate) fn connect(addr: SocketAddr) -> std::net::TcpStream {
 const IN_FLIGHT: usize = 64;
 const WARM_UP: Duration = Duration::from_millis(200);
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Whoever has waited for so long is not answered.
+const LOST: Duration = Duration::from_millis(60);

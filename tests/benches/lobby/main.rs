@@ -8,7 +8,9 @@
 //! `RDV_BENCH_RUNS=9` has more runs of each (5), `RDV_BENCH_SECONDS=3` longer ones (1), `RDV_BENCH_ONLY=tokio` fewer
 //! servers, `RDV_BENCH_CLIENTS=100000` more that wait (10000), as far as a process may have files; for each
 //! of them the machine needs some 10 KB.
-//! `RDV_BENCH_ALSO=COMMAND` measures another server of rdv/1 too: `{}` in it stands for the address to listen on.
+//! `RDV_BENCH_ALSO=COMMAND` measures another server of rdv/1 too: `{}` in it stands for the address to listen on. Pairs that
+//! it leaves without an answer do not count. Of others only meeting is measured: the reference leaves some of those that
+//! come and go behind, and does not outlive all of them.
 
 #[cfg(target_os = "linux")]
 mod course;
@@ -63,20 +65,23 @@ fn measure() {
     let clients = number("RDV_BENCH_CLIENTS", 1e4) as usize;
     let only = variable("RDV_BENCH_ONLY").unwrap_or_default();
     let lasts = Duration::from_secs_f64(seconds);
-    let kinds: Vec<_> =
-        Kind::all().filter(|kind| kind.is_baseline() || kind.name().contains(&only)).collect();
+    let kinds: Vec<_> = Kind::all()
+        .filter(|kind| kind.is_baseline() || *kind == Kind::Also || kind.name().contains(&only))
+        .collect();
     let mut rows: Vec<_> = kinds.iter().map(|kind| table::Row::new(kind.name())).collect();
     for run in 1..=runs {
         for (kind, row) in kinds.iter().zip(&mut rows) {
             row.matches.push(Course::of_matches(*kind, lasts));
-            row.churn.push(Course::of_churn(*kind, lasts));
+            if *kind != Kind::Also {
+                row.churn.push(Course::of_churn(*kind, lasts));
+            }
             row.answers.push(Answers::measure(*kind, lasts));
         }
         eprintln!("run {run} of {runs}: done");
     }
     let crowds: Vec<_> = kinds
         .iter()
-        .filter(|kind| kind.can_wait())
+        .filter(|kind| kind.can_wait() && **kind != Kind::Also)
         .map(|kind| (kind.name(), Crowd::grow(*kind, clients)))
         .collect();
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
