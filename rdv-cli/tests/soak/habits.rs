@@ -140,7 +140,8 @@ fn half_closes(addr: SocketAddr, chance: &mut Chance) {
             dialer.finish();
         }
     });
-    assert_same("against the end that has come", &accepter.read_to_end().0, &said);
+    let (got, end) = accepter.read_to_end();
+    assert_same(&format!("against the end that has come, up to {end:?}"), &got, &said);
     assert!(sender.join().is_ok(), "sending failed");
 }
 

@@ -23,7 +23,7 @@ const PROGRAM: Program = Program::Rdv;
 
 fn soak(program: Program) {
     let duration = duration();
-    let server = Server::start_as(program, &["--lobby-timeout", "3s", "--idle-timeout", "2s"]);
+    let server = Server::start_as(program, &["--lobby-timeout", "3s", "--idle-timeout", "5s"]);
     let addr = server.url.strip_prefix("http://").and_then(|addr| addr.parse().ok()).expect("a URL of ours");
     let process = Process::of(server.rdv.pid());
     // Whatever the first clients have it set up is there for good.
