@@ -60,6 +60,7 @@
 
 mod addr;
 mod client;
+mod conns;
 #[cfg(any(test, feature = "contract"))]
 mod contract;
 mod io;
@@ -88,6 +89,7 @@ pub use client::{
     Origin, Phase, Pick, PickFirst, Picker, Ready, Report, Route, SecondOpinion, Seen, Selected, Standings,
     WaitConstant, WaitForP2p,
 };
+pub use conns::ConnMap;
 #[cfg(any(test, feature = "contract"))]
 pub use contract::{Contract, Meaning, Watched};
 pub use io::{ConnId, Input, Intent, Output, Target};
