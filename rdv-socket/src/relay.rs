@@ -154,7 +154,8 @@ pub enum Broken {
 /// One direction of a pair.
 #[derive(Debug)]
 pub struct Flow {
-    held: Held,
+    /// Boxed, for most flows hold nothing.
+    held: Option<Box<Held>>,
     state: State,
     /// Whether reads come back full.
     bulk: bool,
@@ -162,7 +163,7 @@ pub struct Flow {
     carried: u64,
 }
 
-/// Read, and not written yet, since the other end was not ready. Empty but for then.
+/// Read, and not written yet, since the other end was not ready.
 #[derive(Debug)]
 enum Held {
     Bytes(Vec<u8>),
@@ -193,7 +194,8 @@ impl Flow {
     pub fn new(early: Vec<u8>, is_at_eof: bool) -> Self {
         let state = if is_at_eof { State::Ending } else { State::Open };
         let read = early.len() as u64;
-        Self { held: Held::Bytes(early), state, bulk: false, read, carried: 0 }
+        let held = (read > 0).then(|| Box::new(Held::Bytes(early)));
+        Self { held, state, bulk: false, read, carried: 0 }
     }
 
     /// Carries bytes, for one turn at most: the time of four pipes, so that pairs which share a thread have equal parts of it.
@@ -306,7 +308,7 @@ impl Flow {
             Ok(len) => {
                 self.read += len as u64;
                 self.bulk = len >= TINY;
-                self.held = Held::Piped(pipe);
+                self.held = Some(Box::new(Held::Piped(pipe)));
                 return Ok(Some(STEP));
             }
             Err(err) if err.kind() == ErrorKind::WouldBlock => return Ok(None),
@@ -324,15 +326,15 @@ impl Flow {
         };
         self.carried += written as u64;
         if written < data.len() {
-            self.held = Held::Bytes(data[written..].to_vec());
+            self.held = Some(Box::new(Held::Bytes(data[written..].to_vec())));
         }
         Ok(())
     }
 
     /// Writes what is held; whether all of it went.
     fn write_held(&mut self, to: &mut impl End) -> Result<bool, Broken> {
-        loop {
-            let result = match &mut self.held {
+        while let Some(held) = &mut self.held {
+            let result = match &mut **held {
                 Held::Bytes(rest) if rest.is_empty() => break,
                 Held::Piped(pipe) if pipe.is_empty() => break,
                 Held::Bytes(rest) => to.write(rest).inspect(|written| drop(rest.drain(..*written))),
@@ -345,7 +347,7 @@ impl Flow {
             }
         }
         // A pair that is quiet holds no memory for its bytes.
-        self.held = Held::Bytes(Vec::new());
+        self.held = None;
         match to.flush() {
             Ok(()) => Ok(true),
             Err(err) if err.kind() == ErrorKind::WouldBlock => Ok(false),

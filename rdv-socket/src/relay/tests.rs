@@ -92,7 +92,7 @@ impl Course {
     }
 
     fn holds_nothing(&self) -> bool {
-        matches!(&self.flow.held, Held::Bytes(rest) if rest.capacity() == 0)
+        self.flow.held.is_none()
     }
 }
 
