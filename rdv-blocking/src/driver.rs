@@ -4,25 +4,25 @@ mod end;
 mod stream;
 mod tls;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU16, NonZeroUsize};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
+use mio::event::Event;
 use mio::{Events, Interest, Poll, Registry, Token};
-use rdv_core::{ConnId, Input, Intent};
+use rdv_core::{ConnId, ConnMap, Input, Intent};
 use rdv_socket::relay::{End, Way};
 
 use self::end::Ready;
 pub(crate) use stream::Stream;
 
-/// The sockets of one machine, or of many whose ids do not collide.
+/// The sockets of one machine, or of many whose ids do not collide. The number of an id is the mio token as well.
 #[derive(Debug)]
 pub(crate) struct Driver {
     poll: Poll,
-    /// By the number of their id, which is their mio token as well.
-    sockets: HashMap<usize, Socket>,
+    sockets: ConnMap<Socket>,
     answers: VecDeque<Answer>,
     /// What a read brings; one for all, since nothing stays in it.
     buffer: Box<[u8]>,
@@ -31,13 +31,13 @@ pub(crate) struct Driver {
 /// A connection, and what is under way on it.
 #[derive(Debug)]
 pub(crate) struct Socket {
-    conn: ConnId,
     stream: Stream,
     ready: Ready,
     connecting: bool,
     /// Whether a machine waits for it to be connected.
     dialled: bool,
-    read: Option<NonZeroUsize>,
+    /// At most so many bytes.
+    read: Option<NonZeroU16>,
     /// Boxed, for it is rare.
     write: Option<Box<Bytes>>,
 }
@@ -61,7 +61,7 @@ enum What {
 impl Driver {
     pub(crate) fn new(poll: Poll) -> Self {
         let buffer = vec![0; READ_MAX].into();
-        Self { poll, sockets: HashMap::new(), answers: VecDeque::new(), buffer }
+        Self { poll, sockets: ConnMap::new(), answers: VecDeque::new(), buffer }
     }
 
     pub(crate) fn registry(&self) -> &Registry {
@@ -71,10 +71,8 @@ impl Driver {
     /// Takes on a connection. An error is answered, like any other failure of it.
     pub(crate) fn add(&mut self, socket: io::Result<Socket>, conn: ConnId) {
         let added = socket.and_then(|mut socket| {
-            let interest = Interest::READABLE | Interest::WRITABLE;
-            self.poll.registry().register(socket.stream.source(), token_of(conn), interest)?;
-            socket.ready = Ready::MAYBE;
-            Ok(self.sockets.insert(token_of(conn).0, socket))
+            socket.register(self.poll.registry(), token_of(conn))?;
+            Ok(self.sockets.insert(conn, socket))
         });
         match added {
             // mio reports edges, and this one's may have passed.
@@ -85,35 +83,17 @@ impl Driver {
 
     /// Hands a connection over, along with what is under way on it.
     pub(crate) fn remove(&mut self, conn: ConnId) -> Option<Socket> {
-        let mut socket = self.sockets.remove(&token_of(conn).0)?;
-        if let Err(err) = self.poll.registry().deregister(socket.stream.source()) {
-            log::debug!("cannot deregister {conn:?}: {err}");
-        }
-        Some(socket)
-    }
-
-    pub(crate) fn stream_mut(&mut self, conn: ConnId) -> Option<&mut Stream> {
-        self.sockets.get_mut(&token_of(conn).0).map(|socket| &mut socket.stream)
-    }
-
-    /// Two at once; or else one that is missing.
-    pub(crate) fn pair_mut(&mut self, conns: [ConnId; 2]) -> Result<[&mut Socket; 2], ConnId> {
-        let tokens = conns.map(|conn| token_of(conn).0);
-        match self.sockets.get_disjoint_mut(tokens.each_ref()) {
-            [Some(one), Some(two)] => Ok([one, two]),
-            [None, _] => Err(conns[0]),
-            [_, None] => Err(conns[1]),
-        }
+        Some(self.sockets.remove(conn)?.deregister(self.poll.registry()))
     }
 
     /// Has a connection go on as another one on the same socket, which is to be connected by what is to begin on it.
     pub(crate) fn wrap(&mut self, conn: ConnId, wrap: impl FnOnce(Stream) -> io::Result<Stream>) {
-        let Some(Socket { stream, .. }) = self.sockets.remove(&token_of(conn).0) else {
+        let Some(Socket { stream, .. }) = self.sockets.remove(conn) else {
             return;
         };
         match wrap(stream) {
             Ok(stream) => {
-                self.sockets.insert(token_of(conn).0, Socket::connecting(conn, stream));
+                self.sockets.insert(conn, Socket::connecting(stream));
                 self.advance(conn);
             }
             Err(err) => self.answers.push_back(Answer { conn, what: What::Failed(err) }),
@@ -127,7 +107,7 @@ impl Driver {
             Intent::Connect { conn, .. } => self.add(Err(ErrorKind::Unsupported.into()), conn),
             Intent::Secure { conn, .. } => self.wrap(conn, |_| Err(ErrorKind::Unsupported.into())),
             Intent::Read { conn, max } => self.with(conn, |socket, buffer| {
-                socket.read = Some(max);
+                socket.read = Some(at_once(max));
                 socket.try_read(buffer)
             }),
             Intent::Write { conn, data } => self.with(conn, |socket, _| {
@@ -146,7 +126,7 @@ impl Driver {
                 None
             }),
             // Its place in the poller goes with it.
-            Intent::Close { conn } => drop(self.sockets.remove(&token_of(conn).0)),
+            Intent::Close { conn } => drop(self.sockets.remove(conn)),
             Intent::Reset { conn } => {
                 if let Some(socket) = self.remove(conn) {
                     socket.stream.reset();
@@ -165,30 +145,18 @@ impl Driver {
         self.answers.retain(|answer| !conns.contains(&answer.conn));
     }
 
-    /// Waits until something happens, at the longest until `deadline`; tells which connections it happened to,
-    /// and whether it was an error. Listeners and wakers have tokens from the other end of the range: the caller
-    /// looks after them when this returns `true`.
-    pub(crate) fn wait(
-        &mut self,
-        events: &mut Events,
-        deadline: Option<Instant>,
-        mut woken: impl FnMut(ConnId, bool),
-    ) -> io::Result<bool> {
-        let timeout = deadline.map(|at| whole_millis(at.saturating_duration_since(Instant::now())));
-        match self.poll.poll(events, timeout) {
-            Err(err) if err.kind() != ErrorKind::Interrupted => return Err(err),
-            Ok(()) | Err(_) => {}
-        }
+    /// Waits until something happens, at the longest until `deadline`. Listeners and wakers have tokens from the other end
+    /// of the range: the caller looks after them when this returns `true`.
+    pub(crate) fn wait(&mut self, events: &mut Events, deadline: Option<Instant>) -> io::Result<bool> {
+        wait(&mut self.poll, events, deadline)?;
         let mut others = false;
         for event in events.iter() {
             others |= event.token().0 >= OTHERS;
-            if let Some(socket) = self.sockets.get_mut(&event.token().0) {
-                socket.ready.learn(event);
-                let conn = socket.conn;
+            if let Some((conn, socket)) = self.sockets.numbered_mut(event.token().0 as u64) {
+                socket.learn(event);
                 if socket.connecting || socket.read.is_some() || socket.write.is_some() {
                     self.advance(conn);
                 }
-                woken(conn, event.is_error());
             }
         }
         events.clear();
@@ -203,7 +171,7 @@ impl Driver {
     }
 
     fn with(&mut self, conn: ConnId, act: impl FnOnce(&mut Socket, &mut [u8]) -> Option<What>) {
-        let Some(socket) = self.sockets.get_mut(&token_of(conn).0) else {
+        let Some(socket) = self.sockets.get_mut(conn) else {
             return;
         };
         if let Some(what) = act(socket, &mut self.buffer) {
@@ -218,18 +186,42 @@ impl Driver {
 
 impl Socket {
     /// A connection that is up.
-    pub(crate) fn connected(conn: ConnId, stream: Stream) -> Self {
-        Self { conn, stream, ready: Ready::MAYBE, connecting: false, dialled: false, read: None, write: None }
+    pub(crate) fn connected(stream: Stream) -> Self {
+        Self { stream, ready: Ready::MAYBE, connecting: false, dialled: false, read: None, write: None }
     }
 
     /// A connection that has been begun.
-    pub(crate) fn connecting(conn: ConnId, stream: Stream) -> Self {
-        Self { conn, stream, ready: Ready::MAYBE, connecting: true, dialled: true, read: None, write: None }
+    pub(crate) fn connecting(stream: Stream) -> Self {
+        Self { stream, ready: Ready::MAYBE, connecting: true, dialled: true, read: None, write: None }
     }
 
     /// A connection that came in, and is not up yet: no machine asked for that, so none is told.
-    pub(crate) fn accepting(conn: ConnId, stream: Stream) -> Self {
-        Self { dialled: false, ..Self::connecting(conn, stream) }
+    pub(crate) fn accepting(stream: Stream) -> Self {
+        Self { dialled: false, ..Self::connecting(stream) }
+    }
+
+    /// Has a poller report what happens to it. Nothing is known of that yet.
+    pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        registry.register(self.stream.source(), token, Interest::READABLE | Interest::WRITABLE)?;
+        self.ready = Ready::MAYBE;
+        Ok(())
+    }
+
+    pub(crate) fn deregister(mut self, registry: &Registry) -> Self {
+        if let Err(err) = registry.deregister(self.stream.source()) {
+            log::debug!("cannot deregister a connection: {err}");
+        }
+        self
+    }
+
+    /// Takes note of what its poller reports.
+    pub(crate) fn learn(&mut self, event: &Event) {
+        self.ready.learn(event);
+    }
+
+    /// Why it has failed, if it has; to be asked once.
+    pub(crate) fn take_error(&self) -> Option<io::Error> {
+        self.stream.take_error().ok()?
     }
 
     pub(crate) fn into_stream(self) -> Stream {
@@ -255,7 +247,7 @@ impl Socket {
 
     fn try_read(&mut self, buffer: &mut [u8]) -> Option<What> {
         let max = self.read.filter(|_| !self.connecting)?;
-        let result = End::read(self, &mut buffer[..max.get().min(READ_MAX)]);
+        let result = End::read(self, &mut buffer[..max.get().into()]);
         let what = match result {
             Err(err) if is_not_yet(&err) => return None,
             Err(err) => What::Failed(err),
@@ -313,6 +305,15 @@ impl Answer {
     }
 }
 
+/// Until something happens, at the longest until `deadline`.
+pub(crate) fn wait(poll: &mut Poll, events: &mut Events, deadline: Option<Instant>) -> io::Result<()> {
+    let timeout = deadline.map(|at| whole_millis(at.saturating_duration_since(Instant::now())));
+    match poll.poll(events, timeout) {
+        Err(err) if err.kind() != ErrorKind::Interrupted => Err(err),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
 /// Whether an operation is to be tried again once the socket is ready. Non-blocking calls are not interrupted.
 fn is_not_yet(err: &io::Error) -> bool {
     err.kind() == ErrorKind::WouldBlock
@@ -321,6 +322,11 @@ fn is_not_yet(err: &io::Error) -> bool {
 /// Ids count up from 1; tokens of listeners and wakers count down from the other end.
 fn token_of(conn: ConnId) -> Token {
     Token(conn.to_u64() as usize)
+}
+
+/// Of so many bytes, those that one read may bring.
+fn at_once(max: NonZeroUsize) -> NonZeroU16 {
+    u16::try_from(max.get().min(READ_MAX)).ok().and_then(NonZeroU16::new).unwrap_or(NonZeroU16::MIN)
 }
 
 /// Rounded up: the poller waits in whole milliseconds, and waking too early would be a busy loop.

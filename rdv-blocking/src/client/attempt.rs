@@ -62,7 +62,7 @@ pub(super) fn run(
                     sockets.to_server.push(conn);
                 }
                 let stream = sockets.connect(remote, to);
-                sockets.driver.add(stream.map(|stream| Socket::connecting(conn, stream)), conn);
+                sockets.driver.add(stream.map(|stream| Socket::connecting(stream)), conn);
             }
             Output::Intent(Intent::Secure { conn, .. }) => sockets.secure(conn),
             Output::Intent(intent) => sockets.driver.perform(intent),
@@ -87,7 +87,7 @@ pub(super) fn run(
                 }
                 for (stream, remote) in sockets.accept() {
                     let conn = connector.handle_accept(Instant::now(), remote);
-                    sockets.driver.add(Ok(Socket::connected(conn, Stream::plain(stream))), conn);
+                    sockets.driver.add(Ok(Socket::connected(Stream::plain(stream))), conn);
                 }
                 connector.handle_timeout(Instant::now());
             }
@@ -244,7 +244,7 @@ impl Sockets {
     }
 
     fn wait(&mut self, deadline: Option<Instant>) -> io::Result<()> {
-        self.driver.wait(&mut self.events, deadline, |_, _| {}).map(drop)
+        self.driver.wait(&mut self.events, deadline).map(drop)
     }
 }
 

@@ -105,7 +105,7 @@ impl Stream {
         rdv_socket::reset(tcp.into());
     }
 
-    pub(crate) fn take_error(&self) -> io::Result<Option<io::Error>> {
+    pub(super) fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.tcp().take_error()
     }
 

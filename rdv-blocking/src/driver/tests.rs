@@ -15,7 +15,7 @@ fn reading() -> (Driver, ConnId, TcpStream) {
     // Ids come from machines alone.
     let conn = Lobby::new(LobbyConfig::default()).handle_accept(Instant::now(), remote);
     let mut driver = Driver::new(Poll::new().unwrap());
-    driver.add(Ok(Socket::connected(conn, Stream::plain(stream))), conn);
+    driver.add(Ok(Socket::connected(Stream::plain(stream))), conn);
     driver.perform(Intent::Read { conn, max: NonZeroUsize::MIN });
     (driver, conn, peer)
 }
@@ -23,7 +23,7 @@ fn reading() -> (Driver, ConnId, TcpStream) {
 fn wait_for_an_answer(driver: &mut Driver) {
     let mut events = Events::with_capacity(8);
     while driver.answers.is_empty() {
-        driver.wait(&mut events, None, |_, _| {}).unwrap();
+        driver.wait(&mut events, None).unwrap();
     }
 }
 

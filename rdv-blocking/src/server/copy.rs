@@ -1,17 +1,20 @@
 //! The relay's data path: both directions of a pair, carried by rdv-socket.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 
-use rdv_core::{ConnId, DataEnd, Splice, Traffic};
+use mio::event::Event;
+use mio::{Registry, Token};
+use rdv_core::{ConnId, DataEnd, Intent, Splice, Traffic};
 use rdv_socket::relay::{Carried, Exchange, Flow, Pool};
 
-use crate::driver::Driver;
+use crate::driver::Socket;
 
-/// Both directions of a pair.
+/// The connections of a pair, the dialer's and the accepter's, and what goes on between them.
 #[derive(Debug)]
 pub(super) struct Copy {
-    /// The dialer, and the accepter.
     conns: [ConnId; 2],
+    /// Without those that have been closed.
+    sockets: [Option<Socket>; 2],
     exchange: Exchange,
 }
 
@@ -26,11 +29,25 @@ pub(super) enum Pumped {
 }
 
 impl Copy {
-    pub(super) fn new(splice: Splice) -> Self {
+    /// Under these tokens, one for each connection.
+    pub(super) fn begin(
+        splice: Splice,
+        sockets: [Option<Socket>; 2],
+        registry: &Registry,
+        tokens: [Token; 2],
+    ) -> Self {
         let Splice { dialer, accepter, early, behind_command, .. } = splice;
         let to_accepter = Flow::new(behind_command.to_vec(), false);
         let to_dialer = Flow::new(early.data.to_vec(), early.eof);
-        Self { conns: [dialer, accepter], exchange: Exchange::new(to_accepter, to_dialer) }
+        let mut copy =
+            Self { conns: [dialer, accepter], sockets, exchange: Exchange::new(to_accepter, to_dialer) };
+        for (socket, token) in copy.sockets.iter_mut().zip(tokens) {
+            if let Some(Err(err)) = socket.as_mut().map(|socket| socket.register(registry, token)) {
+                log::debug!("cannot register a connection to be relayed: {err}");
+                *socket = None;
+            }
+        }
+        copy
     }
 
     pub(super) fn traffic(&self) -> Traffic {
@@ -38,17 +55,55 @@ impl Copy {
         Traffic { to_accepter, to_dialer }
     }
 
+    /// Takes note of what has happened to one of the two. The end, if it has failed: a connection that nothing is read from
+    /// or written to at the moment can only fail like this.
+    pub(super) fn happened(&mut self, which: usize, event: &Event) -> Option<DataEnd> {
+        let socket = self.sockets[which].as_mut()?;
+        socket.learn(event);
+        let err = if event.is_error() { socket.take_error()? } else { return None };
+        Some(DataEnd::Broken(self.conns[which], err.kind()))
+    }
+
     /// By so many bytes at the most.
-    pub(super) fn pump(&mut self, driver: &mut Driver, pool: &Pool, buffer: &mut [u8], most: u64) -> Pumped {
-        let ends = match driver.pair_mut(self.conns) {
-            Ok(ends) => ends,
-            Err(conn) => return Pumped::Ended(DataEnd::Broken(conn, ErrorKind::NotConnected)),
+    pub(super) fn pump(&mut self, pool: &Pool, buffer: &mut [u8], most: u64) -> Pumped {
+        let ends = match &mut self.sockets {
+            [Some(one), Some(two)] => [one, two],
+            [None, _] => return self.broken(0, &ErrorKind::NotConnected.into()),
+            [_, None] => return self.broken(1, &ErrorKind::NotConnected.into()),
         };
         match self.exchange.carry(ends, pool, buffer, most) {
             Ok(Carried::Blocked) => Pumped::Blocked,
             Ok(Carried::Busy) => Pumped::Busy,
             Ok(Carried::Ended) => Pumped::Ended(DataEnd::Complete),
-            Err((end, err)) => Pumped::Ended(DataEnd::Broken(self.conns[end], err.kind())),
+            Err((end, err)) => self.broken(end, &err),
         }
+    }
+
+    /// Carries out an intent. A relay that is spliced has but two.
+    pub(super) fn perform(&mut self, intent: &Intent, registry: &Registry) {
+        let mut take = |conn: &ConnId| {
+            let which = self.conns.iter().position(|it| it == conn);
+            which.and_then(|which| self.sockets[which].take())
+        };
+        match intent {
+            // Its place in the poller goes with it.
+            Intent::Close { conn } => drop(take(conn)),
+            Intent::Reset { conn } => {
+                if let Some(socket) = take(conn) {
+                    socket.deregister(registry).into_stream().reset();
+                }
+            }
+            Intent::Connect { .. }
+            | Intent::Secure { .. }
+            | Intent::Read { .. }
+            | Intent::Write { .. }
+            | Intent::Check { .. }
+            | Intent::StopRead { .. }
+            | Intent::Shutdown { .. } => debug_assert!(false, "{intent:?} while bytes are copied"),
+        }
+    }
+
+    fn broken(&self, end: usize, err: &io::Error) -> Pumped {
+        Pumped::Ended(DataEnd::Broken(self.conns[end], err.kind()))
     }
 }

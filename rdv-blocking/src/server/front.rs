@@ -168,7 +168,7 @@ impl Front {
 
     /// Whether somebody may have come, or the server is to end.
     fn wait(&mut self, events: &mut Events, deadline: Option<Instant>) -> io::Result<bool> {
-        let others = self.driver.wait(events, deadline, |_, _| {})?;
+        let others = self.driver.wait(events, deadline)?;
         self.lobby.handle_timeout(Instant::now());
         self.undecided.time_passes(&mut self.driver);
         Ok(others)
@@ -221,8 +221,8 @@ impl Front {
         };
         let socket = match tls {
             // The lobby's patience for a head includes the handshake.
-            Some(config) => stream.secured_for(config, &[]).map(|tls| Socket::accepting(conn, tls)),
-            None => Ok(Socket::connected(conn, stream)),
+            Some(config) => stream.secured_for(config, &[]).map(|tls| Socket::accepting(tls)),
+            None => Ok(Socket::connected(stream)),
         };
         self.driver.add(socket, conn);
     }

@@ -1,39 +1,38 @@
 //! A worker's loop: drives the relays of its pairs, and copies their bytes.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::io;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Instant;
 
-use mio::{Events, Poll};
-use rdv_core::{Allowance, ConnId, Output, Relay, RelayEvent};
+use mio::event::Event;
+use mio::{Events, Poll, Token};
+use rdv_core::{Allowance, Output, Relay, RelayEvent};
 use rdv_socket::relay::{BUFFER_LEN, Pool};
+use slab::Slab;
 
 use super::copy::{Copy, Pumped};
 use super::worker::{Order, Pair};
-use crate::driver::Driver;
+use crate::driver;
 
 /// The pairs of one thread.
 pub(super) struct Shift {
-    driver: Driver,
-    pairs: HashMap<PairId, Box<Served>>,
-    pair_of: HashMap<ConnId, PairId>,
+    poll: Poll,
+    pairs: Slab<Box<Served>>,
     deadlines: BTreeSet<(Instant, PairId)>,
     /// Pairs that had more to copy than one turn allows.
     busy: VecDeque<PairId>,
-    served: PairId,
     /// Bytes on their way; one for all, since none stay in it.
     buffer: Vec<u8>,
     pool: Pool,
 }
 
-type PairId = u64;
+/// A pair's place. Its two connections have the tokens of twice that, and one more.
+type PairId = usize;
 
 struct Served {
     relay: Relay,
-    conns: [ConnId; 2],
-    deadline: Option<Instant>,
     copy: Copy,
+    deadline: Option<Instant>,
     /// Whether it stands in the queue of busy pairs.
     queued: bool,
 }
@@ -42,12 +41,10 @@ impl Shift {
     /// On a poller that whoever has an order wakes.
     pub(super) fn new(poll: Poll, pool: Pool) -> Self {
         Self {
-            driver: Driver::new(poll),
-            pairs: HashMap::new(),
-            pair_of: HashMap::new(),
+            poll,
+            pairs: Slab::new(),
             deadlines: BTreeSet::new(),
             busy: VecDeque::new(),
-            served: 0,
             buffer: vec![0; BUFFER_LEN],
             pool,
         }
@@ -55,7 +52,6 @@ impl Shift {
 
     pub(super) fn run(mut self, orders: &Receiver<Order>) {
         let mut events = Events::with_capacity(1024);
-        let mut ready = Vec::new();
         loop {
             loop {
                 match orders.try_recv() {
@@ -68,22 +64,18 @@ impl Shift {
                 true => self.deadlines.first().map(|(at, _)| *at),
                 false => Some(Instant::now()),
             };
-            let waited = self.driver.wait(&mut events, deadline, |conn, failed| ready.push((conn, failed)));
-            if let Err(err) = waited {
+            if let Err(err) = driver::wait(&mut self.poll, &mut events, deadline) {
                 log::error!(target: "server", "a relay thread cannot go on: {err}");
                 return self.stop();
             }
-            while let Some(answer) = self.driver.next_answer() {
-                if let Some(id) = self.pair_of.get(&answer.conn).copied() {
-                    self.act(id, |relay| relay.handle_input(Instant::now(), answer.input()));
-                }
-            }
-            for (conn, failed) in ready.drain(..) {
-                self.conn_ready(conn, failed);
+            for event in &events {
+                self.happened(event);
             }
             for _ in 0..self.busy.len() {
-                if let Some(id) = self.busy.pop_front() {
-                    self.pairs.entry(id).and_modify(|pair| pair.queued = false);
+                if let Some(id) = self.busy.pop_front()
+                    && let Some(pair) = self.pairs.get_mut(id)
+                {
+                    pair.queued = false;
                     self.pump(id);
                 }
             }
@@ -92,24 +84,19 @@ impl Shift {
     }
 
     fn serve(&mut self, pair: Pair) {
-        self.served += 1;
-        let id = self.served;
-        let conns = pair.sockets.each_ref().map(|(conn, _)| *conn);
-        for (conn, socket) in pair.sockets {
-            self.pair_of.insert(conn, id);
-            self.driver.add(socket.ok_or_else(|| io::ErrorKind::NotConnected.into()), conn);
-        }
-        let copy = Copy::new(pair.splice);
-        let served = Served { relay: pair.relay, conns, deadline: None, copy, queued: false };
-        self.pairs.insert(id, Box::new(served));
+        let Pair { relay, splice, sockets } = pair;
+        let id = self.pairs.vacant_key();
+        let tokens = [Token(2 * id), Token(2 * id + 1)];
+        let copy = Copy::begin(splice, sockets, self.poll.registry(), tokens);
+        self.pairs.insert(Box::new(Served { relay, copy, deadline: None, queued: false }));
         self.act(id, |_| {});
         self.pump(id);
     }
 
     fn stop(mut self) {
-        let ids: Vec<PairId> = self.pairs.keys().copied().collect();
+        let ids: Vec<PairId> = self.pairs.iter().map(|(id, _)| id).collect();
         for id in ids {
-            let traffic = self.pairs.get(&id).map(|pair| pair.copy.traffic());
+            let traffic = self.pairs.get(id).map(|pair| pair.copy.traffic());
             self.act(id, |relay| {
                 if let Some(traffic) = traffic {
                     relay.handle_traffic(Instant::now(), traffic);
@@ -119,19 +106,14 @@ impl Shift {
         }
     }
 
-    fn conn_ready(&mut self, conn: ConnId, failed: bool) {
-        let Some(id) = self.pair_of.get(&conn).copied() else {
+    fn happened(&mut self, event: &Event) {
+        let (id, which) = (event.token().0 / 2, event.token().0 % 2);
+        let Some(pair) = self.pairs.get_mut(id) else {
             return;
         };
-        let Some(pair) = self.pairs.get(&id) else {
-            return;
-        };
-        let error =
-            if failed { self.driver.stream_mut(conn).and_then(|it| it.take_error().ok()?) } else { None };
-        match error {
-            // A connection that nothing is read from or written to at the moment can only fail like this.
-            Some(err) => {
-                let (traffic, end) = (pair.copy.traffic(), rdv_core::DataEnd::Broken(conn, err.kind()));
+        match pair.copy.happened(which, event) {
+            Some(end) => {
+                let traffic = pair.copy.traffic();
                 self.act(id, |relay| relay.handle_end(Instant::now(), traffic, end));
             }
             None => self.pump(id),
@@ -141,7 +123,7 @@ impl Shift {
     fn time_passes(&mut self) {
         let now = Instant::now();
         while let Some((_, id)) = self.deadlines.first().copied().filter(|(at, _)| *at <= now) {
-            let Some(pair) = self.pairs.get(&id) else {
+            let Some(pair) = self.pairs.get(id) else {
                 return;
             };
             let traffic = pair.copy.traffic();
@@ -149,7 +131,7 @@ impl Shift {
                 relay.handle_traffic(now, traffic);
                 relay.handle_timeout(now);
             });
-            if self.pairs.get(&id).is_some_and(|pair| pair.relay.is_limited()) {
+            if self.pairs.get(id).is_some_and(|pair| pair.relay.is_limited()) {
                 self.queue(id);
             }
         }
@@ -157,13 +139,13 @@ impl Shift {
 
     /// Tells a relay something, and has done what it wants.
     fn act(&mut self, id: PairId, tell: impl FnOnce(&mut Relay)) {
-        let Some(pair) = self.pairs.get_mut(&id) else {
+        let Some(pair) = self.pairs.get_mut(id) else {
             return;
         };
         tell(&mut pair.relay);
         let deadline = loop {
             match pair.relay.poll_output() {
-                Output::Intent(intent) => self.driver.perform(intent),
+                Output::Intent(intent) => pair.copy.perform(&intent, self.poll.registry()),
                 Output::Event(RelayEvent::Finished(report)) => {
                     report.log();
                     return self.forget(id);
@@ -182,7 +164,7 @@ impl Shift {
 
     /// Copies what there is to copy, but not without end while others wait.
     fn pump(&mut self, id: PairId) {
-        let Some(pair) = self.pairs.get_mut(&id) else {
+        let Some(pair) = self.pairs.get_mut(id) else {
             return;
         };
         let is_limited = pair.relay.is_limited();
@@ -194,7 +176,7 @@ impl Shift {
             // There is a new deadline.
             return self.act(id, |_| {});
         };
-        let pumped = pair.copy.pump(&mut self.driver, &self.pool, &mut self.buffer, most);
+        let pumped = pair.copy.pump(&self.pool, &mut self.buffer, most);
         let traffic = pair.copy.traffic();
         if let Pumped::Ended(end) = pumped {
             return self.act(id, |relay| relay.handle_end(Instant::now(), traffic, end));
@@ -209,7 +191,7 @@ impl Shift {
 
     /// It has its turn when those in front of it had theirs.
     fn queue(&mut self, id: PairId) {
-        if let Some(pair) = self.pairs.get_mut(&id)
+        if let Some(pair) = self.pairs.get_mut(id)
             && !std::mem::replace(&mut pair.queued, true)
         {
             self.busy.push_back(id);
@@ -217,12 +199,13 @@ impl Shift {
     }
 
     fn forget(&mut self, id: PairId) {
-        if let Some(pair) = self.pairs.remove(&id) {
+        if let Some(pair) = self.pairs.try_remove(id) {
             if let Some(at) = pair.deadline {
                 self.deadlines.remove(&(at, id));
             }
-            for conn in pair.conns {
-                self.pair_of.remove(&conn);
+            if pair.queued {
+                // The next pair may have the same place.
+                self.busy.retain(|busy| *busy != id);
             }
         }
     }

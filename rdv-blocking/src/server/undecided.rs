@@ -71,7 +71,7 @@ impl Undecided {
                 Output::Intent(intent) => driver.perform(intent),
                 Output::Event(RelayEvent::Splice(splice)) => {
                     let Introduced { relay, accepter, .. } = *self.forget(dialer)?;
-                    let sockets = [dialer, accepter].map(|conn| (conn, driver.remove(conn)));
+                    let sockets = [dialer, accepter].map(|conn| driver.remove(conn));
                     return Some(Pair { relay, splice, sockets });
                 }
                 Output::Event(RelayEvent::Finished(report)) => {

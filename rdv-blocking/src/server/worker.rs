@@ -6,7 +6,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle};
 
 use mio::{Poll, Token, Waker};
-use rdv_core::{ConnId, Relay, Splice};
+use rdv_core::{Relay, Splice};
 use rdv_socket::relay::Pool;
 
 use super::shift::Shift;
@@ -23,7 +23,8 @@ pub(super) struct Worker {
 pub(super) struct Pair {
     pub(super) relay: Relay,
     pub(super) splice: Splice,
-    pub(super) sockets: [(ConnId, Option<Socket>); 2],
+    /// The dialer's and the accepter's.
+    pub(super) sockets: [Option<Socket>; 2],
 }
 
 /// What a worker is told.
