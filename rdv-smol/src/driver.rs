@@ -5,10 +5,10 @@ mod stream;
 mod timer;
 mod wake;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU16, NonZeroUsize};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
@@ -16,7 +16,7 @@ use std::task::{Context, Poll, Waker, ready};
 use async_io::Async;
 use bytes::{Buf, Bytes};
 use futures_lite::io::{AsyncRead, AsyncWrite};
-use rdv_core::{ConnId, Input, Intent};
+use rdv_core::{ConnId, ConnMap, Input, Intent};
 
 use self::wake::Woken;
 pub(crate) use end::StreamEnd;
@@ -26,7 +26,7 @@ pub(crate) use timer::Timer;
 /// The sockets of one machine. Dropping it closes them all.
 #[derive(Debug, Default)]
 pub(crate) struct Driver {
-    sockets: HashMap<ConnId, Registered>,
+    sockets: ConnMap<Registered>,
     answers: VecDeque<Answer>,
     woken: Arc<Woken>,
 }
@@ -43,7 +43,8 @@ struct Registered {
 pub(crate) struct Socket {
     stream: Stream,
     connecting: bool,
-    read: Option<NonZeroUsize>,
+    /// At most so many bytes.
+    read: Option<NonZeroU16>,
     /// Boxed, for it is rare.
     write: Option<Box<Bytes>>,
 }
@@ -79,16 +80,7 @@ impl Driver {
 
     /// Hands a connection over, along with what is under way on it.
     pub(crate) fn remove(&mut self, conn: ConnId) -> Option<Socket> {
-        self.sockets.remove(&conn).map(|it| it.socket)
-    }
-
-    /// Two at once; or else one that is missing.
-    pub(crate) fn pair_mut(&mut self, conns: [ConnId; 2]) -> Result<[&mut Stream; 2], ConnId> {
-        match self.sockets.get_disjoint_mut(conns.each_ref()) {
-            [Some(one), Some(two)] => Ok([&mut one.socket.stream, &mut two.socket.stream]),
-            [None, _] => Err(conns[0]),
-            [_, None] => Err(conns[1]),
-        }
+        self.sockets.remove(conn).map(|it| it.socket)
     }
 
     /// Has a connection go on as another one on the same socket, which is to be connected by what is to begin on it.
@@ -105,7 +97,7 @@ impl Driver {
             Intent::Connect { conn, .. } => self.add(conn, Err(io::ErrorKind::Unsupported.into())),
             Intent::Secure { conn, .. } => self.wrap(conn, |_| Err(io::ErrorKind::Unsupported.into())),
             Intent::Read { conn, max } => self.with(conn, |socket, cx| {
-                socket.read = Some(max);
+                socket.read = Some(at_once(max));
                 socket.poll_read(cx)
             }),
             Intent::Write { conn, data } => self.with(conn, |socket, cx| {
@@ -155,7 +147,7 @@ impl Driver {
     }
 
     fn with(&mut self, conn: ConnId, act: impl FnOnce(&mut Socket, &mut Context<'_>) -> Poll<What>) {
-        let Some(Registered { socket, waker }) = self.sockets.get_mut(&conn) else {
+        let Some(Registered { socket, waker }) = self.sockets.get_mut(conn) else {
             return;
         };
         if let Poll::Ready(what) = act(socket, &mut Context::from_waker(waker)) {
@@ -197,7 +189,7 @@ impl Socket {
             return Poll::Pending;
         };
         let mut data = [0; READ_MAX];
-        let buf = &mut data[..max.get().min(READ_MAX)];
+        let buf = &mut data[..usize::from(max.get())];
         let result = ready!(Pin::new(&mut self.stream).poll_read(cx, buf));
         self.read = None;
         Poll::Ready(result.map_or_else(What::Failed, |len| What::Read(data[..len].into())))
@@ -257,6 +249,11 @@ pub(crate) fn poll_accept(
             }
         }
     }
+}
+
+/// Of so many bytes, those that one read may bring.
+fn at_once(max: NonZeroUsize) -> NonZeroU16 {
+    u16::try_from(max.get().min(READ_MAX)).ok().and_then(NonZeroU16::new).unwrap_or(NonZeroU16::MIN)
 }
 
 /// One read brings at most this much.

@@ -4,27 +4,30 @@ use std::cell::RefCell;
 use std::io::ErrorKind;
 use std::task::{Context, Poll};
 
-use rdv_core::{ConnId, DataEnd, Splice, Traffic};
+use rdv_core::{ConnId, DataEnd, Intent, Splice, Traffic};
 use rdv_socket::relay::{BUFFER_LEN, Carried, Exchange, Flow, Pool};
 
-use crate::driver::{Driver, StreamEnd};
+use crate::driver::{Driver, Socket, Stream, StreamEnd};
 
-/// Both directions of a pair.
+/// The connections of a pair, the dialer's and the accepter's, and what goes on between them.
 #[derive(Debug)]
 pub(super) struct Copy {
-    /// The dialer, and the accepter.
     conns: [ConnId; 2],
+    /// Without those that have been closed.
+    streams: [Option<Stream>; 2],
     exchange: Exchange,
     pool: Pool,
 }
 
 impl Copy {
-    /// With pipes from this pool.
-    pub(super) fn new(splice: Splice, pool: Pool) -> Self {
+    /// Takes the connections from the driver. Pipes are to come from this pool.
+    pub(super) fn new(splice: Splice, driver: &mut Driver, pool: Pool) -> Self {
         let Splice { dialer, accepter, early, behind_command, .. } = splice;
         let to_accepter = Flow::new(behind_command.to_vec(), false);
         let to_dialer = Flow::new(early.data.to_vec(), early.eof);
-        Self { conns: [dialer, accepter], exchange: Exchange::new(to_accepter, to_dialer), pool }
+        let conns = [dialer, accepter];
+        let streams = conns.map(|conn| driver.remove(conn).map(Socket::into_stream));
+        Self { conns, streams, exchange: Exchange::new(to_accepter, to_dialer), pool }
     }
 
     pub(super) fn traffic(&self) -> Traffic {
@@ -34,10 +37,11 @@ impl Copy {
 
     /// Copies what there is to copy, by so many bytes at the most, and not without end while others wait. Ready at the end of
     /// both directions, or at the first error.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, driver: &mut Driver, most: u64) -> Poll<DataEnd> {
-        let pair = match driver.pair_mut(self.conns) {
-            Ok(pair) => pair,
-            Err(conn) => return Poll::Ready(DataEnd::Broken(conn, ErrorKind::NotConnected)),
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, most: u64) -> Poll<DataEnd> {
+        let pair = match &mut self.streams {
+            [Some(one), Some(two)] => [one, two],
+            [None, _] => return Poll::Ready(DataEnd::Broken(self.conns[0], ErrorKind::NotConnected)),
+            [_, None] => return Poll::Ready(DataEnd::Broken(self.conns[1], ErrorKind::NotConnected)),
         };
         let [one, two] = &mut pair.map(|stream| StreamEnd::new(stream, cx.waker()));
         let carried = BUFFER.with_borrow_mut(|buffer| {
@@ -51,6 +55,29 @@ impl Copy {
             Err((end, err)) => return Poll::Ready(DataEnd::Broken(self.conns[end], err.kind())),
         }
         Poll::Pending
+    }
+
+    /// Carries out an intent. A relay that is spliced has but two.
+    pub(super) fn perform(&mut self, intent: &Intent) {
+        let mut take = |conn: &ConnId| {
+            let which = self.conns.iter().position(|it| it == conn);
+            which.and_then(|which| self.streams[which].take())
+        };
+        match intent {
+            Intent::Close { conn } => drop(take(conn)),
+            Intent::Reset { conn } => {
+                if let Some(stream) = take(conn) {
+                    stream.reset();
+                }
+            }
+            Intent::Connect { .. }
+            | Intent::Secure { .. }
+            | Intent::Read { .. }
+            | Intent::Write { .. }
+            | Intent::Check { .. }
+            | Intent::StopRead { .. }
+            | Intent::Shutdown { .. } => debug_assert!(false, "{intent:?} while bytes are copied"),
+        }
     }
 }
 

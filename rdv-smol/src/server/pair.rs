@@ -16,9 +16,10 @@ use crate::driver::{Driver, Socket, Timer};
 /// cuts off what is relayed.
 pub(super) struct Pair {
     relay: Relay,
-    driver: Driver,
+    /// Until the bytes are copied.
+    driver: Option<Box<Driver>>,
     timer: Timer,
-    copy: Option<Copy>,
+    copy: Option<Box<Copy>>,
     pool: Pool,
 }
 
@@ -29,16 +30,22 @@ impl Pair {
         for (conn, socket) in sockets {
             driver.add(conn, socket.ok_or_else(|| ErrorKind::NotConnected.into()));
         }
-        Self { relay, driver, timer: Timer::default(), copy: None, pool }
+        Self { relay, driver: Some(Box::new(driver)), timer: Timer::default(), copy: None, pool }
     }
 
     /// Has the relay do what it wants. Goes on with its deadline, unless it is history.
     fn drain(&mut self) -> ControlFlow<(), Option<Instant>> {
         loop {
             match self.relay.poll_output() {
-                Output::Intent(intent) => self.driver.perform(intent),
+                Output::Intent(intent) => match (&mut self.copy, &mut self.driver) {
+                    (Some(copy), _) => copy.perform(&intent),
+                    (None, Some(driver)) => driver.perform(intent),
+                    (None, None) => {}
+                },
                 Output::Event(RelayEvent::Splice(splice)) => {
-                    self.copy = Some(Copy::new(splice, self.pool.clone()));
+                    if let Some(mut driver) = self.driver.take() {
+                        self.copy = Some(Box::new(Copy::new(splice, &mut driver, self.pool.clone())));
+                    }
                 }
                 Output::Event(RelayEvent::Finished(report)) => {
                     report.log();
@@ -52,13 +59,16 @@ impl Pair {
 
     /// Waits for something to happen, and tells the relay of it.
     fn poll_turn(&mut self, cx: &mut Context<'_>, mut deadline: Option<Instant>) -> Poll<()> {
-        let happened = match self.copy.is_some() {
-            false => self.driver.poll(cx).is_ready(),
-            true => self.poll_copy(cx, &mut deadline),
+        let happened = match &mut self.driver {
+            Some(driver) => {
+                let happened = driver.poll(cx).is_ready();
+                while let Some(answer) = driver.next_answer() {
+                    self.relay.handle_input(Instant::now(), answer.input());
+                }
+                happened
+            }
+            None => self.poll_copy(cx, &mut deadline),
         };
-        while let Some(answer) = self.driver.next_answer() {
-            self.relay.handle_input(Instant::now(), answer.input());
-        }
         let late = self.timer.poll(cx, deadline).is_ready();
         if late {
             if let Some(copy) = &self.copy {
@@ -89,7 +99,7 @@ impl Pair {
                 return false;
             }
         };
-        let ended = copy.poll(cx, &mut self.driver, most);
+        let ended = copy.poll(cx, most);
         let traffic = copy.traffic();
         match ended {
             Poll::Ready(end) => self.relay.handle_end(Instant::now(), traffic, end),

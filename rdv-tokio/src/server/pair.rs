@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use rdv_core::{Allowance, ConnId, Intent, Output, Reject, Relay, RelayEvent, Traffic};
+use rdv_core::{Allowance, ConnId, Output, Reject, Relay, RelayEvent, Traffic};
 use rdv_socket::relay::Pool;
 
 use super::path::Path;
@@ -18,7 +18,8 @@ use crate::handler::{Hook, MatchedPair, Relayer, Verdict};
 /// cuts off what is relayed.
 pub(super) struct Pair {
     relay: Relay,
-    driver: Driver,
+    /// Until the bytes are carried.
+    driver: Option<Box<Driver>>,
     timer: Timer,
     path: Option<Path>,
     pool: Pool,
@@ -35,7 +36,8 @@ impl Pair {
         for (conn, socket) in sockets {
             driver.add(conn, socket.ok_or_else(|| ErrorKind::NotConnected.into()));
         }
-        Self { relay, driver, timer: Timer::default(), path: None, pool, hook, seen: None, relayer: None }
+        let (driver, timer) = (Some(Box::new(driver)), Timer::default());
+        Self { relay, driver, timer, path: None, pool, hook, seen: None, relayer: None }
     }
 
     /// Asks the handler, if there is one, before anything is said to the clients.
@@ -57,15 +59,17 @@ impl Pair {
     fn drain(&mut self) -> ControlFlow<(), Option<Instant>> {
         loop {
             match self.relay.poll_output() {
-                Output::Intent(intent) => {
-                    if let (Intent::Reset { .. }, Some(path)) = (&intent, &self.path) {
-                        path.cut();
-                    }
-                    self.driver.perform(intent);
-                }
+                Output::Intent(intent) => match (&mut self.path, &mut self.driver) {
+                    (Some(path), _) => path.perform(&intent),
+                    (None, Some(driver)) => driver.perform(intent),
+                    (None, None) => {}
+                },
                 Output::Event(RelayEvent::Splice(splice)) => {
-                    match Path::new(splice, self.relayer.take(), &mut self.driver, &self.pool) {
-                        Ok(path) => self.path = Some(path),
+                    let Some(driver) = &mut self.driver else {
+                        continue;
+                    };
+                    match Path::new(splice, self.relayer.take(), driver, &self.pool) {
+                        Ok(path) => (self.path, self.driver) = (Some(path), None),
                         Err(end) => self.relay.handle_end(now(), Traffic::default(), end),
                     }
                 }
@@ -84,13 +88,16 @@ impl Pair {
 
     /// Waits for something to happen, and tells the relay of it.
     fn poll_turn(&mut self, cx: &mut Context<'_>, mut deadline: Option<Instant>) -> Poll<()> {
-        let happened = match self.path.is_some() {
-            false => self.driver.poll(cx).is_ready(),
-            true => self.poll_path(cx, &mut deadline),
+        let happened = match &mut self.driver {
+            Some(driver) => {
+                let happened = driver.poll(cx).is_ready();
+                while let Some(answer) = driver.next_answer() {
+                    self.relay.handle_input(now(), answer.input());
+                }
+                happened
+            }
+            None => self.poll_path(cx, &mut deadline),
         };
-        while let Some(answer) = self.driver.next_answer() {
-            self.relay.handle_input(now(), answer.input());
-        }
         let late = self.timer.poll(cx, deadline).is_ready();
         if late {
             if let Some(path) = &self.path {
@@ -117,7 +124,7 @@ impl Pair {
                 return false;
             }
         };
-        let ended = path.poll(cx, &mut self.driver, most);
+        let ended = path.poll(cx, most);
         let traffic = path.traffic();
         match ended {
             Poll::Ready(end) => self.relay.handle_end(now(), traffic, end),

@@ -4,16 +4,17 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use rdv_core::{ConnId, DataEnd, Early, Splice, Traffic};
+use rdv_core::{ConnId, DataEnd, Early, Intent, Splice, Traffic};
 use rdv_socket::relay::Pool;
 
 use super::copy::Copy;
 use crate::driver::{Driver, Socket};
 use crate::handler::{Meter, RelayStream, Relayer, Relaying};
 
+/// Boxed, for a pair has none until then.
 pub(super) enum Path {
-    Copy(Copy),
-    Taken(Taken),
+    Copy(Box<Copy>),
+    Taken(Box<Taken>),
 }
 
 /// Relayed by the application.
@@ -32,7 +33,7 @@ impl Path {
         pool: &Pool,
     ) -> Result<Self, DataEnd> {
         let Some(relayer) = relayer else {
-            return Ok(Path::Copy(Copy::new(splice, pool.clone())));
+            return Ok(Path::Copy(Box::new(Copy::new(splice, driver, pool.clone()))));
         };
         let Splice { dialer, accepter, early, behind_command, .. } = splice;
         let mut stream = |conn: ConnId, early| {
@@ -43,7 +44,7 @@ impl Path {
         let (dialer, dialer_meter) = stream(dialer, Early { data: behind_command, eof: false })?;
         let (accepter, accepter_meter) = stream(accepter, early)?;
         let relaying = relayer.start(dialer, accepter);
-        Ok(Path::Taken(Taken { dialer: dialer_meter, accepter: accepter_meter, relaying }))
+        Ok(Path::Taken(Box::new(Taken { dialer: dialer_meter, accepter: accepter_meter, relaying })))
     }
 
     /// Whether the bytes are carried by the server.
@@ -52,9 +53,9 @@ impl Path {
     }
 
     /// Carries on; what is the server's own, by so many bytes at the most. Ready at the end.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, driver: &mut Driver, most: u64) -> Poll<DataEnd> {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, most: u64) -> Poll<DataEnd> {
         match self {
-            Path::Copy(copy) => copy.poll(cx, driver, most),
+            Path::Copy(copy) => copy.poll(cx, most),
             Path::Taken(taken) => taken.relaying.as_mut().poll(cx).map(|()| DataEnd::Complete),
         }
     }
@@ -62,17 +63,22 @@ impl Path {
     pub(super) fn traffic(&self) -> Traffic {
         match self {
             Path::Copy(copy) => copy.traffic(),
-            Path::Taken(Taken { dialer, accepter, .. }) => {
-                Traffic { to_accepter: accepter.written(), to_dialer: dialer.written() }
+            Path::Taken(taken) => {
+                Traffic { to_accepter: taken.accepter.written(), to_dialer: taken.dialer.written() }
             }
         }
     }
 
-    /// Has the application's streams closed with an RST once they are dropped; the others are the driver's.
-    pub(super) fn cut(&self) {
-        if let Path::Taken(Taken { dialer, accepter, .. }) = self {
-            dialer.cut();
-            accepter.cut();
+    /// Carries out an intent: the end. The application's streams are closed once they are dropped, by an RST if need be.
+    pub(super) fn perform(&mut self, intent: &Intent) {
+        match self {
+            Path::Copy(copy) => copy.perform(intent),
+            Path::Taken(taken) => {
+                if let Intent::Reset { .. } = intent {
+                    taken.dialer.cut();
+                    taken.accepter.cut();
+                }
+            }
         }
     }
 }
