@@ -103,9 +103,10 @@ pub struct Peer {
 }
 
 impl MatchedPair {
-    pub(crate) fn of(relay: &Relay) -> Self {
-        let peer = |role| Peer { request: relay.request(role).clone(), observed: relay.observed(role) };
-        Self { dialer: peer(Role::Dial), accepter: peer(Role::Accept) }
+    /// Of a relay whose bytes are not copied yet.
+    pub(crate) fn of(relay: &Relay) -> Option<Self> {
+        let peer = |role| Some(Peer { request: relay.request(role)?, observed: relay.observed(role) });
+        Some(Self { dialer: peer(Role::Dial)?, accepter: peer(Role::Accept)? })
     }
 
     /// What they were matched by.

@@ -138,7 +138,8 @@ impl House {
     }
 
     fn check_pair(&self, matched: &Matched) {
-        let [dialer, accepter] = [Role::Dial, Role::Accept].map(|role| matched.relay.request(role));
+        let [dialer, accepter] =
+            [Role::Dial, Role::Accept].map(|role| matched.relay.request(role).expect("a pair that is new"));
         assert_eq!([dialer.role, accepter.role], [Role::Dial, Role::Accept], "the roles of a pair");
         assert_eq!(dialer.token.as_bytes(), accepter.token.as_bytes(), "the tokens of a pair");
         for (conn, request) in [(matched.dialer, dialer), (matched.accepter, accepter)] {

@@ -36,6 +36,12 @@ impl<const MAX: usize> AddrList<MAX> {
         Ok(Self::normalized(addrs))
     }
 
+    /// Of addresses that are in order, as a list has them.
+    pub(super) fn sorted(addrs: Box<[SocketAddr]>) -> Self {
+        debug_assert!(addrs.len() <= MAX && addrs.is_sorted());
+        Self(addrs)
+    }
+
     pub(super) fn normalized(addrs: impl IntoIterator<Item = SocketAddr>) -> Self {
         let mut addrs: Vec<_> = addrs.into_iter().map(unmapped).collect();
         addrs.sort_unstable();
@@ -47,8 +53,12 @@ impl<const MAX: usize> AddrList<MAX> {
 impl PeerAddrs {
     /// What the server tells a client of its peer: all the peer said of itself, and what the server saw. Of the other
     /// family only if there is room: clients of the reference take no more than 10.
-    pub(crate) fn of(selfs: &SelfAddrs, observed: SocketAddr, also: Option<SocketAddr>) -> PeerAddrs {
-        let addrs = Self::normalized(selfs.iter().copied().chain([observed]));
+    pub(crate) fn of(
+        selfs: impl Iterator<Item = SocketAddr>,
+        observed: SocketAddr,
+        also: Option<SocketAddr>,
+    ) -> PeerAddrs {
+        let addrs = Self::normalized(selfs.chain([observed]));
         match also.filter(|_| addrs.len() < Self::MAX) {
             Some(also) => Self::normalized(addrs.iter().copied().chain([also])),
             None => addrs,

@@ -4,6 +4,7 @@ mod cidr;
 mod interfaces;
 mod list;
 mod local;
+mod packed;
 mod space;
 
 pub use cidr::{Cidr, CidrError};
@@ -11,6 +12,7 @@ pub use interfaces::{Interfaces, UnknownInterface};
 pub use list::{AddrList, AddrListError, PeerAddrs, SelfAddrs};
 pub(crate) use list::{parse_addr, push_addr, unmapped};
 pub use local::{LocalAddr, MappedAddr};
+pub(crate) use packed::{PackedAddr, PackedAddrs};
 pub use space::{AddrSpace, AddrSpaces, AddrSpacesError};
 
 #[cfg(test)]

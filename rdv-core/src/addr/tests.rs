@@ -7,6 +7,7 @@ use super::{
 mod interfaces;
 mod local;
 mod mapped;
+mod packed;
 
 /// The reference's verdicts, all but the last four rows: it takes an IPv4-mapped address for IPv6, although
 /// what is dialled is IPv4.
@@ -215,12 +216,20 @@ fn a_peer_is_told_of_the_observed_address_too() {
         ("[::ffff:10.0.0.9]:6", "10.0.0.9:5, 10.0.0.9:6, [::1]:7"),
     ];
     for (observed, written) in rows {
-        assert_eq!(PeerAddrs::of(&selfs, socket(observed), None).to_string(), written, "{observed}");
+        assert_eq!(
+            PeerAddrs::of(selfs.iter().copied(), socket(observed), None).to_string(),
+            written,
+            "{observed}"
+        );
     }
     let nine = SelfAddrs::new((1..=9).map(|i| socket(&format!("10.0.0.{i}:1")))).unwrap();
     let observed = socket("192.0.2.1:1");
-    assert_eq!(PeerAddrs::of(&nine, observed, None).len(), 10);
-    assert_eq!(PeerAddrs::of(&nine, observed, Some(socket("[2001:db8::1]:1"))).len(), 10, "no room for more");
+    assert_eq!(PeerAddrs::of(nine.iter().copied(), observed, None).len(), 10);
+    assert_eq!(
+        PeerAddrs::of(nine.iter().copied(), observed, Some(socket("[2001:db8::1]:1"))).len(),
+        10,
+        "no room for more"
+    );
 }
 
 #[test]

@@ -73,6 +73,6 @@ impl Farewell {
 }
 
 /// For the answer to be written and acknowledged by a FIN.
-const FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
+pub(super) const FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
 const DROPPED_MAX: usize = 256 * 1024;
 const AT_ONCE: NonZeroUsize = NonZeroUsize::new(4096).unwrap();

@@ -1,23 +1,26 @@
 //! How many connections each address has in the lobby, and how quickly it makes new ones.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
+use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
 /// Counts connections by what counts as one address: of IPv6 a /64, since a host has all of one.
 #[derive(Debug, Default)]
 pub(super) struct Households(BTreeMap<Household, Present>);
 
-/// What counts as one address.
+/// What counts as one address. IPv4 is among the prefixes of 0000::/8, which are nobody's (RFC 4291 section 2.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Household(IpAddr);
+pub(super) struct Household(NonZeroU64);
 
 impl Household {
     pub(super) fn of(ip: IpAddr) -> Self {
-        Self(match ip.to_canonical() {
-            IpAddr::V4(ip) => ip.into(),
-            IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & (!0 << 64)).into(),
-        })
+        let bits = match ip.to_canonical() {
+            IpAddr::V4(ip) => 1 << 32 | u64::from(ip.to_bits()),
+            IpAddr::V6(ip) => (ip.to_bits() >> 64) as u64,
+        };
+        // ::/64 has but the loopback address, and the last prefix is none that anybody is in.
+        Self(NonZeroU64::new(bits).unwrap_or(NonZeroU64::MAX))
     }
 }
 
@@ -25,9 +28,9 @@ impl Household {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Present {
     /// All of them.
-    pub(super) conns: usize,
+    pub(super) conns: u32,
     /// Those that are being sent away.
-    pub(super) leaving: usize,
+    pub(super) leaving: u32,
 }
 
 impl Households {
@@ -48,7 +51,7 @@ impl Households {
     pub(super) fn remove(&mut self, household: Household, was_leaving: bool) {
         if let Some(present) = self.0.get_mut(&household) {
             present.conns -= 1;
-            present.leaving -= usize::from(was_leaving);
+            present.leaving -= u32::from(was_leaving);
             if present.conns == 0 {
                 self.0.remove(&household);
             }

@@ -7,7 +7,7 @@ mod leaving;
 mod observe;
 mod tables;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::io::ErrorKind;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -15,14 +15,15 @@ use std::time::Instant;
 
 use log::debug;
 
-use super::guest::{Guest, Stage};
+use super::guest::{Guest, Seat, Stage};
 use super::households::{Buckets, Households};
 use super::metrics::{Census, HeadFault, Metrics};
 use super::observed::{Advisor, Doubt};
+use super::queues::{Guests, Patience};
 use super::rate::Rates;
 use super::{Caller, LobbyConfig};
 use crate::Watch;
-use crate::io::{ConnId, Input, Outbox, Output, after};
+use crate::io::{ConnId, Input, Outbox, Output};
 use crate::token::Token;
 use crate::wire::{Asked, HeadError, HeadReader, Reject, Request, RequestHeaders, Visit, is_proxy_header};
 pub use events::{LobbyEvent, Matched, Reason, TlsStart};
@@ -37,12 +38,10 @@ use tables::Table;
 pub struct Lobby {
     config: LobbyConfig,
     out: Outbox<LobbyEvent>,
-    /// In boxes, for a tree has room for twice as many as there are.
-    guests: BTreeMap<ConnId, Box<Guest>>,
+    guests: Guests,
     tables: BTreeMap<Token, Table>,
     /// Tables whose pair is to be made, and since when.
     confirmed: VecDeque<(Instant, Token)>,
-    deadlines: BTreeSet<(Instant, ConnId)>,
     per_addr: Households,
     buckets: Buckets,
     advisor: Advisor,
@@ -65,12 +64,11 @@ impl Lobby {
         Self {
             census: Census::new(metrics, config.max_waiting),
             rates: Rates::new(config.bytes),
+            guests: Guests::new(&config),
             config,
             out: Outbox::new(),
-            guests: BTreeMap::new(),
             tables: BTreeMap::new(),
             confirmed: VecDeque::new(),
-            deadlines: BTreeSet::new(),
             per_addr: Households::default(),
             buckets: Buckets::default(),
             advisor: Advisor::default(),
@@ -84,7 +82,7 @@ impl Lobby {
     pub fn handle_input(&mut self, now: Instant, input: Input<'_>) {
         self.watch.input(now, &input);
         let conn = input.conn();
-        let Some(guest) = self.guests.get_mut(&conn) else {
+        let Some(guest) = self.guests.get_mut(conn) else {
             return;
         };
         if let Input::Read(..) = input {
@@ -104,7 +102,7 @@ impl Lobby {
                 let fault = if reader.is_empty() { HeadFault::Silent } else { HeadFault::CutOff };
                 self.gone(now, conn, fault);
             }
-            (Stage::Seated { .. }, Input::Failed(..)) => {
+            (Stage::Seated(_), Input::Failed(..)) => {
                 self.census.metrics().waiter_gone();
                 self.leave(now, conn, Reason::Gone);
             }
@@ -132,9 +130,9 @@ impl Lobby {
             (Stage::Introducing(_), Input::Read(_, data)) => self.introduced(now, conn, data),
             (Stage::Securing, Input::Failed(..)) => self.gone(now, conn, HeadFault::Tls),
             (Stage::Securing, Input::Connected(_)) => self.hear(now, conn, &[]),
-            (Stage::Seated { .. }, Input::Read(..)) => self.reject(now, conn, Reject::NotIdle),
-            (Stage::Seated { request, .. }, Input::Quiet(_)) => {
-                let token = request.token.clone();
+            (Stage::Seated(_), Input::Read(..)) => self.reject(now, conn, Reject::NotIdle),
+            (Stage::Seated(seat), Input::Quiet(_)) => {
+                let token = seat.token.clone();
                 self.confirmed(now, conn, &token);
             }
             // It has been told its address, and may ask again.
@@ -147,7 +145,7 @@ impl Lobby {
                 Input::Connected(_) | Input::Wrote(_) | Input::Quiet(_),
             )
             | (Stage::Securing, Input::Read(..) | Input::Wrote(_) | Input::Quiet(_))
-            | (Stage::Seated { .. }, Input::Connected(_) | Input::Wrote(_)) => {}
+            | (Stage::Seated(_), Input::Connected(_) | Input::Wrote(_)) => {}
         }
     }
 
@@ -155,9 +153,8 @@ impl Lobby {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.watch.timeout(now);
         self.buckets.forget_full(now);
-        while let Some((at, conn)) = self.deadlines.first().copied().filter(|(at, _)| *at <= now) {
-            self.deadlines.remove(&(at, conn));
-            match self.guests.get(&conn).map(|guest| &*guest.stage) {
+        while let Some(conn) = self.guests.next_due(now) {
+            match self.guests.get(conn).map(|guest| &*guest.stage) {
                 Some(Stage::Asking(reader)) if reader.is_empty() => self.gone(now, conn, HeadFault::Silent),
                 Some(Stage::Asking(_)) => {
                     self.census.metrics().failed(HeadFault::Late);
@@ -171,7 +168,7 @@ impl Lobby {
                     self.unintroduced(now, conn, Reject::HeadTimeout);
                 }
                 Some(Stage::Securing) => self.gone(now, conn, HeadFault::Silent),
-                Some(Stage::Seated { .. }) => self.reject(now, conn, Reject::NoPeer),
+                Some(Stage::Seated(_)) => self.reject(now, conn, Reject::NoPeer),
                 Some(Stage::Leaving(_)) | None => self.dismiss(conn),
             }
         }
@@ -180,8 +177,8 @@ impl Lobby {
     /// The next thing to do or to know.
     pub fn poll_output(&mut self) -> Output<LobbyEvent> {
         self.pair_confirmed();
-        let Self { out, deadlines, .. } = self;
-        let output = out.poll(|| deadlines.first().map(|(at, _)| *at));
+        let Self { out, guests, .. } = self;
+        let output = out.poll(|| guests.deadline());
         if let Output::Wait(_) = output {
             self.census.take(self.guests.len(), self.tables.len());
             self.census.metrics().turned();
@@ -198,15 +195,15 @@ impl Lobby {
         self.census.metrics().drains();
         // No table may seat a client again while they all leave.
         self.tables.clear();
-        let seated = self.guests.iter().filter(|(_, guest)| matches!(*guest.stage, Stage::Seated { .. }));
-        for conn in seated.map(|(conn, _)| *conn).collect::<Vec<_>>() {
+        let seated = self.guests.iter().filter(|(_, guest)| guest.seat().is_some());
+        for conn in seated.map(|(conn, _)| conn).collect::<Vec<_>>() {
             self.reject(now, conn, Reject::ShuttingDown);
         }
     }
 
     /// Whether no connection is left.
     pub fn is_empty(&self) -> bool {
-        self.guests.is_empty()
+        self.guests.len() == 0
     }
 
     /// What it has counted.
@@ -221,7 +218,7 @@ impl Lobby {
 
     /// Some of a head has come, or nothing of it yet.
     fn heard(&mut self, now: Instant, conn: ConnId, data: &[u8]) {
-        let Some(Guest { stage, behind, .. }) = self.guests.get_mut(&conn).map(|guest| &mut **guest) else {
+        let Some(Guest { stage, behind, .. }) = self.guests.get_mut(conn) else {
             return;
         };
         let Stage::Asking(reader) = &mut **stage else {
@@ -248,7 +245,7 @@ impl Lobby {
 
     /// A head is complete.
     fn asked(&mut self, now: Instant, conn: ConnId) {
-        let Some(guest) = self.guests.get(&conn) else {
+        let Some(guest) = self.guests.get(conn) else {
             return;
         };
         let Stage::Asking(reader) = &*guest.stage else {
@@ -264,7 +261,7 @@ impl Lobby {
             Ok(Asked::Page(_)) => return self.reject(now, conn, Reject::NotAnUpgrade),
             Err(reject) => {
                 if is_proxy_header(reader.all()) {
-                    self.advisor.doubt(guest.remote.ip(), Doubt::Stranger);
+                    self.advisor.doubt(guest.remote.unpack().ip(), Doubt::Stranger);
                 }
                 return self.reject(now, conn, reject);
             }
@@ -283,10 +280,11 @@ impl Lobby {
         }
         let (role, token) = (request.role, request.token.clone());
         debug!("joined: {role} {token} from {observed}");
-        if let Some(guest) = self.guests.get_mut(&conn) {
-            guest.stage.enter(Stage::Seated { request, observed, also_observed: None, since: now });
+        if let Some(guest) = self.guests.get_mut(conn) {
+            let seat = Seat::new(request, guest.remote.unpack(), observed);
+            guest.stage.enter(Stage::Seated(seat));
         }
-        self.set_deadline(conn, self.config.lobby_timeout.map(|timeout| after(now, timeout)));
+        self.guests.wait_for(now, conn, Patience::Peer);
         self.seat(now, conn, role, token);
     }
 
@@ -301,18 +299,9 @@ impl Lobby {
     }
 
     fn read(&mut self, conn: ConnId, max: NonZeroUsize) {
-        if let Some(guest) = self.guests.get_mut(&conn) {
+        if let Some(guest) = self.guests.get_mut(conn) {
             guest.reading = true;
             self.out.read(conn, max);
-        }
-    }
-
-    fn set_deadline(&mut self, conn: ConnId, deadline: Option<Instant>) {
-        if let Some(guest) = self.guests.get_mut(&conn) {
-            if let Some(at) = std::mem::replace(&mut guest.deadline, deadline) {
-                self.deadlines.remove(&(at, conn));
-            }
-            self.deadlines.extend(deadline.map(|at| (at, conn)));
         }
     }
 }

@@ -6,20 +6,24 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub(super) struct Look {
     pub(super) at: Instant,
-    after: Duration,
+    /// In seconds: of these there are many.
+    after: u32,
 }
 
 impl Look {
     pub(super) fn soon(now: Instant) -> Self {
-        Self { at: now + FIRST_LOOK, after: FIRST_LOOK }
+        Self::in_secs(now, FIRST_LOOK)
     }
 
     /// Nothing has come: the quieter a pair, the less it costs.
     pub(super) fn later(self, now: Instant) -> Self {
-        let after = (self.after * 2).min(LAST_LOOK);
-        Self { at: now + after, after }
+        Self::in_secs(now, (self.after * 2).min(LAST_LOOK))
+    }
+
+    fn in_secs(now: Instant, after: u32) -> Self {
+        Self { at: now + Duration::from_secs(after.into()), after }
     }
 }
 
-const FIRST_LOOK: Duration = Duration::from_secs(5);
-const LAST_LOOK: Duration = Duration::from_secs(60);
+const FIRST_LOOK: u32 = 5;
+const LAST_LOOK: u32 = 60;

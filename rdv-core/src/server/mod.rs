@@ -9,6 +9,7 @@ mod lobby;
 mod look;
 mod metrics;
 mod observed;
+mod queues;
 mod rate;
 mod relay;
 mod report;

@@ -14,11 +14,13 @@ use super::metrics::PairCount;
 use super::rate::{Allowance, Pace};
 use super::{DataEnd, RelayEnd, RelayReport, Traffic};
 use crate::Watch;
-use crate::addr::PeerAddrs;
-use crate::io::{Input, Outbox, Output, after, earlier};
+use crate::addr::PackedAddr;
+use crate::io::{ConnId, Input, Outbox, Output, after, earlier};
 use crate::states::{Current, NOWHERE, Named};
-use crate::wire::{Command, LineReader, Reject, Request, Role, switching_protocols};
+use crate::token::Token;
+use crate::wire::{Command, LineReader, Reject, Request, Role};
 pub use events::{Early, RelayEvent, Splice};
+use side::Introduction;
 pub(super) use side::Side;
 
 /// The machine of one pair. It comes from the [`Lobby`](super::Lobby), and ends with [`RelayEvent::Finished`].
@@ -27,14 +29,16 @@ pub(super) use side::Side;
 /// by [`handle_traffic`](Relay::handle_traffic), and its end by [`handle_end`](Relay::handle_end).
 #[derive(Debug)]
 pub struct Relay {
-    dialer: Side,
-    accepter: Side,
+    /// The dialer's and the accepter's.
+    conns: [ConnId; 2],
+    observed: [PackedAddr; 2],
+    token: Token,
     out: Outbox<RelayEvent>,
     state: Current<State>,
     /// Whether nothing of `out` has been handed out yet.
     fresh: bool,
-    /// What is to be handed over: what either has said behind its part. Gone once it is.
-    said: Option<Box<Said>>,
+    /// Gone once the bytes are copied.
+    introduction: Option<Box<Introduction>>,
     started: Instant,
     idle_timeout: Option<Duration>,
     idle_at: Option<Instant>,
@@ -47,17 +51,10 @@ pub struct Relay {
     watch: Watch,
 }
 
-/// What both have said that is the application's.
-#[derive(Debug, Default)]
-struct Said {
-    behind_command: Bytes,
-    early: Early,
-}
-
 #[derive(Debug)]
 enum State {
     /// The dialer's command is being read.
-    Commanded(LineReader),
+    Commanded,
     /// The dialer wants the relay, which the accepter is to be told once both have their 101.
     Continuing,
     /// The accepter is being told.
@@ -85,28 +82,24 @@ impl Relay {
         for side in [&dialer, &accepter] {
             watch.adopt(side.conn, side.reading);
         }
-        let answer = |to: &Side, of: &Side| {
-            switching_protocols(
-                to.observed,
-                &PeerAddrs::of(&of.request.self_addrs, of.observed, of.also_observed.as_deref().copied()),
-            )
-        };
-        out.write(dialer.conn, answer(&dialer, &accepter));
-        out.write(accepter.conn, answer(&accepter, &dialer));
+        out.write(dialer.conn, dialer.answer(&accepter));
+        out.write(accepter.conn, accepter.answer(&dialer));
         let reader = LineReader::for_command();
         if !dialer.reading && dialer.behind.is_empty() {
             out.read(dialer.conn, reader.next_read());
         }
         let early = Early { data: std::mem::take(&mut accepter.behind).into(), eof: false };
         // Both have the same, so that it is kept once.
-        accepter.request.token = dialer.request.token.clone();
+        accepter.seat.token = dialer.seat.token.clone();
+        let behind_command = Bytes::new();
         Self {
-            dialer,
-            accepter,
+            conns: [dialer.conn, accepter.conn],
+            observed: [dialer.observed.into(), accepter.observed.into()],
+            token: dialer.seat.token.clone(),
             out,
-            state: Current::new(State::Commanded(reader)),
+            state: Current::new(State::Commanded),
             fresh: true,
-            said: Some(Box::new(Said { behind_command: Bytes::new(), early })),
+            introduction: Some(Box::new(Introduction { dialer, accepter, reader, behind_command, early })),
             started: now,
             idle_timeout,
             idle_at: idle_timeout.map(|timeout| after(now, timeout)),
@@ -118,26 +111,29 @@ impl Relay {
         }
     }
 
-    /// What a client asked: its token, its addresses and, if the lobby is told to keep them, its headers.
-    pub fn request(&self, role: Role) -> &Request {
-        &self.side(role).request
+    /// What a client asked: its token, its addresses and, if the lobby is told to keep them, its headers. It is forgotten
+    /// when the copying begins.
+    pub fn request(&self, role: Role) -> Option<Request> {
+        self.introduction.as_ref().map(|introduction| introduction.side(role).seat.request())
     }
 
     /// A client's observed address.
     pub fn observed(&self, role: Role) -> SocketAddr {
-        self.side(role).observed
+        self.observed[role as usize].unpack()
     }
 
     /// Sends both clients away instead of introducing them; for the application to decide, before the first
     /// output is polled. Returns whether it was in time: later on, the relay goes on.
     pub fn reject(&mut self, now: Instant, reject: &Reject) -> bool {
         self.watch.called(now);
-        if self.fresh {
+        if self.fresh
+            && let Some(introduction) = &self.introduction
+        {
             self.out = Outbox::new();
-            let Self { dialer, accepter, out, .. } = self;
-            let farewells = [dialer, accepter].map(|side| {
+            let farewells = [Role::Dial, Role::Accept].map(|role| {
                 self.count.refused(reject);
-                let farewell = Farewell::say(now, side.conn, side.reading, reject.encode(), out);
+                let Side { conn, reading, .. } = *introduction.side(role);
+                let farewell = Farewell::say(now, conn, reading, reject.encode(), &mut self.out);
                 self.idle_at = Some(farewell.deadline);
                 Some(farewell)
             });
@@ -149,10 +145,10 @@ impl Relay {
     /// Takes the answer to an intent.
     pub fn handle_input(&mut self, now: Instant, input: Input<'_>) {
         self.watch.input(now, &input);
-        let role = match input.conn() {
-            conn if conn == self.dialer.conn => Role::Dial,
-            conn if conn == self.accepter.conn => Role::Accept,
-            _ => return,
+        // Behind that the driver reports in other ways.
+        let (Some(role), Some(introduction)) = (role_of(self.conns, input.conn()), &mut self.introduction)
+        else {
+            return;
         };
         match (&mut *self.state, role, input) {
             (State::Spliced | State::Ended, _, _) => {}
@@ -166,19 +162,19 @@ impl Relay {
                 }
             }
             (_, _, Input::Failed(_, kind)) => self.finish(now, RelayEnd::Broken(role, kind)),
-            (State::Commanded(_), Role::Dial, Input::Read(_, [])) => self.finish(now, RelayEnd::NoCommand),
-            (State::Commanded(_), Role::Dial, Input::Read(_, data)) => self.commanded(now, data),
+            (State::Commanded, Role::Dial, Input::Read(_, [])) => self.finish(now, RelayEnd::NoCommand),
+            (State::Commanded, Role::Dial, Input::Read(_, data)) => self.commanded(now, data),
             (State::Telling, Role::Accept, Input::Wrote(_)) => {
-                if self.accepter.reading {
+                if introduction.accepter.reading {
                     self.state.enter(State::Stopping);
-                    self.out.stop_read(self.accepter.conn);
+                    self.out.stop_read(introduction.accepter.conn);
                 } else {
                     self.splice(now);
                 }
             }
             (State::Stopping, Role::Accept, Input::Quiet(_)) => self.splice(now),
             (_, _, Input::Wrote(_)) => {
-                let side = self.side_mut(role);
+                let side = introduction.side_mut(role);
                 side.answered = true;
                 let behind = std::mem::take(&mut side.behind);
                 if !behind.is_empty() {
@@ -187,14 +183,13 @@ impl Relay {
                 self.tell_accepter();
             }
             (_, Role::Accept, Input::Read(_, data)) => {
-                self.accepter.reading = false;
-                let early = Early { data: Bytes::copy_from_slice(data), eof: data.is_empty() };
-                self.said.get_or_insert_default().early = early;
+                introduction.accepter.reading = false;
+                introduction.early = Early { data: Bytes::copy_from_slice(data), eof: data.is_empty() };
                 if let State::Stopping = *self.state {
                     self.splice(now);
                 }
             }
-            (State::Commanded(_) | State::Continuing | State::Telling | State::Stopping, _, _) => {}
+            (State::Commanded | State::Continuing | State::Telling | State::Stopping, _, _) => {}
         }
     }
 
@@ -248,7 +243,7 @@ impl Relay {
         match end {
             DataEnd::Complete => self.finish(now, RelayEnd::Relayed),
             DataEnd::Broken(conn, kind) => {
-                let role = if conn == self.dialer.conn { Role::Dial } else { Role::Accept };
+                let role = role_of(self.conns, conn).unwrap_or(Role::Accept);
                 self.finish(now, RelayEnd::Broken(role, kind));
             }
         }
@@ -292,16 +287,17 @@ impl Relay {
 
     /// Goes on with the dialer's command.
     fn commanded(&mut self, now: Instant, data: &[u8]) {
-        let State::Commanded(reader) = &mut *self.state else {
+        let (State::Commanded, Some(introduction)) = (&*self.state, &mut self.introduction) else {
             return;
         };
+        let reader = &mut introduction.reader;
         // A read ends with the line at the latest. What came with the request may not.
         let (data, behind) =
             data.split_at(data.iter().position(|byte| *byte == b'\n').map_or(data.len(), |at| at + 1));
         match reader.push(data) {
             Ok(Some(line)) => match Command::parse(line) {
                 Command::Continue => {
-                    self.said.get_or_insert_default().behind_command = Bytes::copy_from_slice(behind);
+                    introduction.behind_command = Bytes::copy_from_slice(behind);
                     self.be_active(now);
                     self.count.relays();
                     self.state.enter(State::Continuing);
@@ -312,7 +308,7 @@ impl Relay {
             },
             Ok(None) => {
                 let next = reader.next_read();
-                self.out.read(self.dialer.conn, next);
+                self.out.read(self.conns[Role::Dial as usize], next);
             }
             Err(_) => self.finish(now, RelayEnd::NoCommand),
         }
@@ -320,28 +316,33 @@ impl Relay {
 
     /// Writes CONTINUE to the accepter, once it is due and both have their 101.
     fn tell_accepter(&mut self) {
-        if matches!(*self.state, State::Continuing) && self.dialer.answered && self.accepter.answered {
+        if let (State::Continuing, Some(introduction)) = (&*self.state, &self.introduction)
+            && introduction.dialer.answered
+            && introduction.accepter.answered
+        {
             self.state.enter(State::Telling);
-            self.out.write(self.accepter.conn, Command::take());
+            self.out.write(introduction.accepter.conn, Command::take());
         }
     }
 
     fn splice(&mut self, now: Instant) {
         self.state.enter(State::Spliced);
         self.look = Some(Look::soon(now));
-        let Said { behind_command, early } = *self.said.take().unwrap_or_default();
-        let (dialer, accepter) = (self.dialer.conn, self.accepter.conn);
-        self.out.event(RelayEvent::Splice(Splice { dialer, accepter, early, behind_command }));
+        if let Some(introduction) = self.introduction.take() {
+            let Introduction { behind_command, early, .. } = *introduction;
+            let [dialer, accepter] = self.conns;
+            self.out.event(RelayEvent::Splice(Splice { dialer, accepter, early, behind_command }));
+        }
     }
 
     fn finish(&mut self, now: Instant, end: RelayEnd) {
         let cut_short = match self.state.enter(State::Ended) {
             State::Ended => return,
-            State::Commanded(_) | State::Rejected(_) => false,
+            State::Commanded | State::Rejected(_) => false,
             // From CONTINUE on, the dialer takes what it gets for the peer's.
             State::Continuing | State::Telling | State::Stopping | State::Spliced => end != RelayEnd::Relayed,
         };
-        for conn in [self.dialer.conn, self.accepter.conn] {
+        for conn in self.conns {
             if cut_short {
                 self.out.reset(conn);
             } else {
@@ -351,9 +352,9 @@ impl Relay {
         (self.idle_at, self.look, self.pace) = (None, None, None);
         self.count.ended(end);
         self.out.event(RelayEvent::Finished(Box::new(RelayReport {
-            token: self.dialer.request.token.clone(),
-            dialer: self.dialer.observed,
-            accepter: self.accepter.observed,
+            token: self.token.clone(),
+            dialer: self.observed(Role::Dial),
+            accepter: self.observed(Role::Accept),
             end,
             traffic: self.traffic,
             duration: now - self.started,
@@ -363,19 +364,14 @@ impl Relay {
     fn be_active(&mut self, now: Instant) {
         self.idle_at = self.idle_timeout.map(|timeout| after(now, timeout));
     }
+}
 
-    fn side(&self, role: Role) -> &Side {
-        match role {
-            Role::Dial => &self.dialer,
-            Role::Accept => &self.accepter,
-        }
-    }
-
-    fn side_mut(&mut self, role: Role) -> &mut Side {
-        match role {
-            Role::Dial => &mut self.dialer,
-            Role::Accept => &mut self.accepter,
-        }
+/// Whose connection of the two it is.
+fn role_of([dialer, accepter]: [ConnId; 2], conn: ConnId) -> Option<Role> {
+    match conn {
+        conn if conn == dialer => Some(Role::Dial),
+        conn if conn == accepter => Some(Role::Accept),
+        _ => None,
     }
 }
 
@@ -384,7 +380,7 @@ impl Named for State {
 
     fn name(&self) -> &'static str {
         match self {
-            State::Commanded(_) => "Commanded",
+            State::Commanded => "Commanded",
             State::Continuing => "Continuing",
             State::Telling => "Telling",
             State::Stopping => "Stopping",

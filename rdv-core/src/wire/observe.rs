@@ -15,7 +15,7 @@ use crate::token::Token;
 
 /// Names one attempt to the server, on both of its connections. Like a token, it is shown to nobody else.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct AttemptId(u64);
+pub(crate) struct AttemptId([u8; 8]);
 
 impl AttemptId {
     /// Two peers with the same seed still have ids of their own.
@@ -24,7 +24,7 @@ impl AttemptId {
             Role::Dial => DIALERS,
             Role::Accept => ACCEPTERS,
         };
-        AttemptId(fastrand::Rng::with_seed(seed ^ salt).u64(..))
+        AttemptId(fastrand::Rng::with_seed(seed ^ salt).u64(..).to_be_bytes())
     }
 
     /// What the header says. Anything but 16 hexadecimal digits is as good as nothing.
@@ -35,14 +35,14 @@ impl AttemptId {
         };
         let digits = value.to_str().ok()?;
         let is_hex = digits.len() == 16 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-        is_hex.then(|| u64::from_str_radix(digits, 16).ok().map(AttemptId)).flatten()
+        is_hex.then(|| u64::from_str_radix(digits, 16).ok()).flatten().map(|id| AttemptId(id.to_be_bytes()))
     }
 }
 
 /// The header's value.
 impl fmt::Display for AttemptId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}", self.0)
+        write!(f, "{:016x}", u64::from_be_bytes(self.0))
     }
 }
 

@@ -42,8 +42,9 @@ impl Pair {
 
     /// Asks the handler, if there is one, before anything is said to the clients.
     fn introduce(&mut self) {
-        if let (Some(handler), None) = (&self.hook.0, &self.seen) {
-            let pair = Arc::new(MatchedPair::of(&self.relay));
+        if let (Some(handler), None) = (&self.hook.0, &self.seen)
+            && let Some(pair) = MatchedPair::of(&self.relay).map(Arc::new)
+        {
             match handler.matched(&pair) {
                 Verdict::Relay => {}
                 Verdict::Reject { status, reason } => {

@@ -9,9 +9,9 @@ use log::debug;
 use super::super::guest::{Guest, Stage};
 use super::super::households::Household;
 use super::super::metrics::HeadFault;
+use super::super::queues::Patience;
 use super::{Introduction, Lobby, LobbyEvent, Reason, TlsStart};
-use crate::io::{ConnId, after};
-use crate::states::Current;
+use crate::io::ConnId;
 use crate::wire::Reject;
 
 /// What awaits a connection that comes in.
@@ -59,23 +59,20 @@ impl Lobby {
         let (stage, first_read) = if household.is_none() {
             let introduction = Introduction::new(tls_when_told);
             let first_read = introduction.reader.next_read();
-            (Stage::Introducing(introduction), first_read)
+            (Stage::Introducing(Box::new(introduction)), first_read)
         } else {
             let reader = self.head_reader();
             let first_read = reader.next_read();
             (Stage::Asking(reader), first_read)
         };
-        let stage = Current::new(stage);
-        let behind = Box::default();
-        let guest = Guest { remote, household, stage, reading: false, deadline: None, told: 0, behind };
-        self.guests.insert(conn, Box::new(guest));
+        self.guests.insert(conn, Guest::new(now, remote, household, stage));
         if let Some(household) = household {
             self.per_addr.add(household);
         }
         if let Door::Refused(reject) = door {
             self.reject(now, conn, reject);
         } else {
-            self.set_deadline(conn, Some(after(now, self.config.head_timeout)));
+            self.guests.wait_for(now, conn, Patience::Head);
             self.read(conn, first_read);
         }
         conn
@@ -104,7 +101,7 @@ impl Lobby {
 
     /// By what this household has had already. If it is let in that counts.
     pub(super) fn allowance(&mut self, now: Instant, household: Household) -> Door {
-        if self.per_addr.of(household).conns >= self.config.max_conns_per_addr {
+        if self.per_addr.of(household).conns as usize >= self.config.max_conns_per_addr {
             return self.or_shut(Door::Refused(Reject::FullForAddr), household);
         }
         match self.take_token(now, household) {
@@ -154,7 +151,7 @@ impl Lobby {
     /// Counts a connection as one of this address, and of no other.
     pub(super) fn count(&mut self, now: Instant, conn: ConnId, ip: IpAddr) -> Result<(), Reject> {
         let household = Household::of(ip);
-        let before = self.guests.get_mut(&conn).and_then(|guest| guest.household.replace(household));
+        let before = self.guests.get_mut(conn).and_then(|guest| guest.household.replace(household));
         if before == Some(household) {
             return Ok(());
         }
@@ -173,4 +170,4 @@ impl Lobby {
 /// Connections beyond `max_open`, for refusals.
 const OPEN_SPARE: usize = 32;
 /// Of one household, connections that are being sent away before new ones are closed without a word.
-const LEAVING_MAX: usize = 16;
+const LEAVING_MAX: u32 = 16;

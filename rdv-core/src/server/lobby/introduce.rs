@@ -28,7 +28,7 @@ impl Introduction {
 impl Lobby {
     /// Some of the first bytes have come.
     pub(super) fn introduced(&mut self, now: Instant, conn: ConnId, data: &[u8]) {
-        let Some(Stage::Introducing(introduction)) = self.guests.get_mut(&conn).map(|it| &mut *it.stage)
+        let Some(Stage::Introducing(introduction)) = self.guests.get_mut(conn).map(|it| &mut *it.stage)
         else {
             return;
         };
@@ -49,7 +49,7 @@ impl Lobby {
             self.speaks_for(conn, client);
         }
         if tls {
-            if let Some(guest) = self.guests.get_mut(&conn) {
+            if let Some(guest) = self.guests.get_mut(conn) {
                 guest.stage.enter(Stage::Securing);
             }
             self.out.secure(conn, Bytes::from(early));
@@ -60,8 +60,8 @@ impl Lobby {
 
     /// There will be no introduction that is any good. Where TLS is expected, an answer in clear would be none.
     pub(super) fn unintroduced(&mut self, now: Instant, conn: ConnId, reject: Reject) {
-        match self.guests.get(&conn).map(|guest| (guest.remote, &*guest.stage)) {
-            Some((remote, Stage::Introducing(Introduction { tls: true, .. }))) => {
+        match self.guests.get(conn).map(|guest| (guest.remote.unpack(), &*guest.stage)) {
+            Some((remote, Stage::Introducing(introduction))) if introduction.tls => {
                 debug!("rejected {remote}: {reject}");
                 self.census.metrics().refused(&reject);
                 self.out.event(LobbyEvent::Left { remote, reason: Reason::Rejected(reject) });
@@ -74,11 +74,11 @@ impl Lobby {
     /// The request may come, of which this has come already.
     pub(super) fn hear(&mut self, now: Instant, conn: ConnId, early: &[u8]) {
         let reader = self.head_reader();
-        let Some(guest) = self.guests.get_mut(&conn) else {
+        let Some(guest) = self.guests.get_mut(conn) else {
             return;
         };
         guest.stage.enter(Stage::Asking(reader));
-        let remote = guest.remote;
+        let remote = guest.remote.unpack();
         if !self.config.trusts(remote.ip())
             && let Err(reject) = self.count(now, conn, remote.ip())
         {
@@ -88,9 +88,9 @@ impl Lobby {
     }
 
     fn speaks_for(&mut self, conn: ConnId, client: SocketAddr) {
-        if let Some(guest) = self.guests.get_mut(&conn) {
-            debug!("the proxy {} speaks for {client}", guest.remote);
-            guest.remote = client;
+        if let Some(guest) = self.guests.get_mut(conn) {
+            debug!("the proxy {} speaks for {client}", guest.remote.unpack());
+            guest.remote = client.into();
         }
     }
 
@@ -101,7 +101,7 @@ impl Lobby {
         conn: ConnId,
         headers: &HeaderMap,
     ) -> Result<SocketAddr, Reject> {
-        let remote = self.guests.get(&conn).map(|guest| guest.remote).ok_or(Reject::Closed)?;
+        let remote = self.guests.get(conn).map(|guest| guest.remote.unpack()).ok_or(Reject::Closed)?;
         let sighting = self.config.sight(remote, headers)?;
         self.advisor.look_at(remote.ip(), &sighting);
         if let Some(client) = sighting.client {

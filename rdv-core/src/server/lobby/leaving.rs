@@ -8,6 +8,7 @@ use log::debug;
 use super::super::farewell::Farewell;
 use super::super::guest::{Guest, Stage};
 use super::super::metrics::HeadFault;
+use super::super::queues::Patience;
 use super::{Lobby, LobbyEvent, Reason};
 use crate::io::ConnId;
 use crate::wire::Reject;
@@ -15,33 +16,32 @@ use crate::wire::Reject;
 impl Lobby {
     pub(super) fn reject(&mut self, now: Instant, conn: ConnId, reject: Reject) {
         self.rise(now, conn);
-        let Some(guest) = self.guests.get(&conn) else {
+        let Some(guest) = self.guests.get(conn) else {
             return;
         };
-        debug!("rejected {}: {reject}", guest.remote);
+        debug!("rejected {}: {reject}", guest.remote.unpack());
         self.census.metrics().refused(&reject);
         self.see_off(now, conn, reject.encode(), Reason::Rejected(reject));
     }
 
     /// Its last answer.
     pub(super) fn see_off(&mut self, now: Instant, conn: ConnId, answer: Bytes, reason: Reason) {
-        let Some(guest) = self.guests.get_mut(&conn) else {
+        let Some(guest) = self.guests.get_mut(conn) else {
             return;
         };
         let farewell = Farewell::say(now, conn, guest.reading, answer, &mut self.out);
-        let deadline = farewell.deadline;
         guest.stage.enter(Stage::Leaving(farewell));
-        let remote = guest.remote;
+        let remote = guest.remote.unpack();
         if let Some(household) = guest.household {
             self.per_addr.leaves(household);
         }
-        self.set_deadline(conn, Some(deadline));
+        self.guests.wait_for(now, conn, Patience::Farewell);
         self.out.event(LobbyEvent::Left { remote, reason });
     }
 
     /// The client that asked went away by itself.
     pub(super) fn gone(&mut self, now: Instant, conn: ConnId, fault: HeadFault) {
-        if self.guests.get(&conn).is_some_and(|guest| guest.told > 0) {
+        if self.guests.get(conn).is_some_and(|guest| guest.told > 0) {
             return self.leave(now, conn, Reason::Observed);
         }
         self.census.metrics().failed(fault);
@@ -50,8 +50,8 @@ impl Lobby {
 
     pub(super) fn leave(&mut self, now: Instant, conn: ConnId, reason: Reason) {
         self.rise(now, conn);
-        if let Some(guest) = self.guests.get(&conn) {
-            self.out.event(LobbyEvent::Left { remote: guest.remote, reason });
+        if let Some(guest) = self.guests.get(conn) {
+            self.out.event(LobbyEvent::Left { remote: guest.remote.unpack(), reason });
         }
         self.dismiss(conn);
     }
@@ -64,8 +64,7 @@ impl Lobby {
     }
 
     pub(super) fn forget(&mut self, conn: ConnId) -> Option<Box<Guest>> {
-        self.set_deadline(conn, None);
-        let guest = self.guests.remove(&conn)?;
+        let guest = self.guests.remove(conn)?;
         if let Some(household) = guest.household {
             self.per_addr.remove(household, matches!(*guest.stage, Stage::Leaving(_)));
         }

@@ -8,7 +8,6 @@ use log::debug;
 use super::super::Caller;
 use super::super::guest::Stage;
 use super::{Lobby, Reason};
-use crate::addr::PeerAddrs;
 use crate::io::ConnId;
 use crate::wire::{AttemptId, Observe, Opinion};
 
@@ -39,7 +38,7 @@ impl Lobby {
             None => Noted::No,
         };
         let reader = self.head_reader();
-        let Some(guest) = self.guests.get_mut(&conn) else {
+        let Some(guest) = self.guests.get_mut(conn) else {
             return;
         };
         self.census.metrics().observed();
@@ -60,22 +59,21 @@ impl Lobby {
             return Noted::Nobody;
         };
         for conn in [Some(table.waiting), table.arriving].into_iter().flatten() {
-            let Some(Stage::Seated { request, observed, also_observed, .. }) =
-                self.guests.get_mut(&conn).map(|guest| &mut *guest.stage)
-            else {
+            let Some(guest) = self.guests.get_mut(conn) else {
                 continue;
             };
-            if request.attempt != Some(attempt) {
+            let remote = guest.remote.unpack();
+            let Some(seat) = guest.seat_mut().filter(|seat| seat.attempt == Some(attempt)) else {
                 continue;
-            }
-            let listed = |also| PeerAddrs::of(&request.self_addrs, *observed, also).contains(&addr);
-            if !listed(also_observed.as_deref().copied()) {
-                if also_observed.is_some() || !listed(Some(addr)) {
+            };
+            let listed = |also| seat.peer_addrs(seat.observed(remote), also).contains(&addr);
+            if !listed(seat.also_observed.as_deref().copied()) {
+                if seat.also_observed.is_some() || !listed(Some(addr)) {
                     return Noted::No;
                 }
-                *also_observed = Some(Box::new(addr));
+                seat.also_observed = Some(Box::new(addr));
             }
-            debug!("also observed: {} {} from {addr}", request.role, request.token);
+            debug!("also observed: {} {} from {addr}", seat.role, seat.token);
             return Noted::Yes;
         }
         Noted::Nobody

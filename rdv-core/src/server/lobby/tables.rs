@@ -1,6 +1,5 @@
 //! Where clients wait for their peers, and how pairs are made.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::time::Instant;
 
@@ -18,8 +17,6 @@ pub(super) struct Table {
     pub(super) waiting: ConnId,
     /// Of the other role. Paired as soon as it is known that the waiting one is alive.
     pub(super) arriving: Option<ConnId>,
-    /// Whether that is known.
-    confirmed: bool,
 }
 
 impl Lobby {
@@ -30,11 +27,11 @@ impl Lobby {
             if let Err(reject) = room {
                 return self.reject(now, conn, reject);
             }
-            self.tables.insert(token, Table { waiting: conn, arriving: None, confirmed: false });
+            self.tables.insert(token, Table { waiting: conn, arriving: None });
             return self.watch_over(now, conn);
         };
         let waiting = table.waiting;
-        if role_of(&self.guests, waiting) != Some(role) {
+        if self.guests.get(waiting).and_then(Guest::seat).is_none_or(|seat| seat.role != role) {
             // A waiting client may have died without our having heard of it: ask before the pair is made.
             match table.arriving.replace(conn) {
                 Some(earlier) => self.reject(now, earlier, Reject::Replaced),
@@ -53,7 +50,7 @@ impl Lobby {
 
     /// Whoever waits is to be idle.
     fn watch_over(&mut self, now: Instant, conn: ConnId) {
-        if self.guests.get(&conn).is_some_and(|guest| guest.behind.is_empty()) {
+        if self.guests.get(conn).is_some_and(|guest| guest.behind.is_empty()) {
             self.read(conn, WATCH);
         } else {
             self.reject(now, conn, Reject::NotIdle);
@@ -62,9 +59,9 @@ impl Lobby {
 
     /// The waiting client is alive and idle.
     pub(super) fn confirmed(&mut self, now: Instant, conn: ConnId, token: &Token) {
-        let here = |table: &&mut Table| table.waiting == conn && table.arriving.is_some();
-        if let Some(table) = self.tables.get_mut(token).filter(here) {
-            table.confirmed = true;
+        let is_here = |table: &Table| table.waiting == conn && table.arriving.is_some();
+        if self.tables.get(token).is_some_and(is_here) {
+            self.set_confirmed(conn, true);
             self.confirmed.push_back((now, token.clone()));
         }
     }
@@ -75,8 +72,8 @@ impl Lobby {
         while self.out.is_empty()
             && let Some((at, token)) = self.confirmed.pop_front()
         {
-            if let Some(&Table { waiting, arriving: Some(arriving), confirmed: true }) =
-                self.tables.get(&token)
+            if let Some(&Table { waiting, arriving: Some(arriving) }) = self.tables.get(&token)
+                && self.guests.get(waiting).and_then(Guest::seat).is_some_and(|seat| seat.confirmed)
             {
                 self.tables.remove(&token);
                 self.pair(at, waiting, arriving);
@@ -90,7 +87,7 @@ impl Lobby {
         };
         let waited = now.saturating_duration_since(since.min(also));
         let count = PairCount::new(self.census.metrics().clone(), waited, self.living_pairs.clone());
-        let (dialer, accepter) = match one.request.role {
+        let (dialer, accepter) = match one.seat.role {
             Role::Dial => (one, two),
             Role::Accept => (two, one),
         };
@@ -103,31 +100,33 @@ impl Lobby {
 
     /// And since when it has waited.
     fn take_side(&mut self, conn: ConnId) -> Option<(Side, Instant)> {
-        let Guest { stage, reading, behind, .. } = *self.forget(conn)?;
+        let Guest { remote, stage, place, reading, behind, .. } = *self.forget(conn)?;
         match stage.end() {
-            Stage::Seated { request, observed, also_observed, since } => Some((
-                Side { conn, request, observed, also_observed, reading, behind, answered: false },
-                since,
-            )),
+            Stage::Seated(seat) => {
+                let observed = seat.observed(remote.unpack());
+                Some((Side { conn, seat, observed, reading, behind, answered: false }, place.since))
+            }
             Stage::Introducing(_) | Stage::Securing | Stage::Asking(_) | Stage::Leaving(_) => None,
         }
     }
 
     /// Leaves its table; a client that had come for it waits there now.
     pub(super) fn rise(&mut self, now: Instant, conn: ConnId) {
-        let Some(Stage::Seated { request, .. }) = self.guests.get(&conn).map(|guest| &*guest.stage) else {
+        let Some(seat) = self.guests.get(conn).and_then(Guest::seat) else {
             return;
         };
-        let token = request.token.clone();
+        let token = seat.token.clone();
         let Some(table) = self.tables.get_mut(&token) else {
             return;
         };
         if table.arriving == Some(conn) {
-            (table.arriving, table.confirmed) = (None, false);
+            table.arriving = None;
+            let waiting = table.waiting;
+            self.set_confirmed(waiting, false);
         } else if table.waiting == conn {
             match table.arriving.take() {
                 Some(arriving) => {
-                    (table.waiting, table.confirmed) = (arriving, false);
+                    table.waiting = arriving;
                     self.watch_over(now, arriving);
                 }
                 None => {
@@ -136,12 +135,11 @@ impl Lobby {
             }
         }
     }
-}
 
-fn role_of(guests: &BTreeMap<ConnId, Box<Guest>>, conn: ConnId) -> Option<Role> {
-    match &*guests.get(&conn)?.stage {
-        Stage::Seated { request, .. } => Some(request.role),
-        Stage::Introducing(_) | Stage::Securing | Stage::Asking(_) | Stage::Leaving(_) => None,
+    fn set_confirmed(&mut self, conn: ConnId, confirmed: bool) {
+        if let Some(seat) = self.guests.get_mut(conn).and_then(Guest::seat_mut) {
+            seat.confirmed = confirmed;
+        }
     }
 }
 

@@ -153,7 +153,7 @@ fn a_client_waits_only_where_there_is_room_for_its_peer() {
     assert_eq!(lobby.left(), []);
     two.relay.fails(two.dialer, std::io::ErrorKind::ConnectionReset);
     lobby.join(Role::Accept, "tok4");
-    assert_eq!(lobby.matched().relay.machine.request(Role::Dial).token.as_bytes(), b"tok4");
+    assert_eq!(lobby.matched().relay.machine.request(Role::Dial).unwrap().token.as_bytes(), b"tok4");
 }
 
 #[test]

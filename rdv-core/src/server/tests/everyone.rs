@@ -63,9 +63,11 @@ fn run(steps: Vec<Step>) {
     lobby.advance(LOBBY_TIMEOUT + HEAD_TIMEOUT);
     assert!(lobby.machine.is_empty() && lobby.deadline.is_none(), "someone was forgotten");
     let memory = format!("{:?}", lobby.machine);
-    for empty in ["guests: {}", "tables: {}", "deadlines: {}", "per_addr: Households({})"] {
+    for empty in ["all: {}", "tables: {}", "per_addr: Households({})"] {
         assert!(memory.contains(empty), "something of the past is kept: {memory}");
     }
+    let nobody = "first: None, last: None, due: None";
+    assert_eq!(memory.matches(nobody).count(), 3, "somebody of the past is in a queue: {memory}");
 }
 
 fn take(lobby: &mut Bench<Lobby>, model: &mut Model, step: &Step) {

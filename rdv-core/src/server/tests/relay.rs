@@ -294,8 +294,8 @@ fn an_application_may_keep_a_pair_apart() {
     }
     let reason = Reject::Application(StatusCode::PAYMENT_REQUIRED, "both of you owe us".into());
     let mut pair = lobby.matched_and(|relay, now| {
-        assert_eq!(relay.request(Role::Dial).headers["cookie"], "DIAL");
-        assert_eq!(relay.request(Role::Accept).headers["cookie"], "ACCEPT");
+        assert_eq!(relay.request(Role::Dial).unwrap().headers["cookie"], "DIAL");
+        assert_eq!(relay.request(Role::Accept).unwrap().headers["cookie"], "ACCEPT");
         assert_eq!(relay.observed(Role::Dial), addr("203.0.113.7:40000"));
         assert_eq!(relay.observed(Role::Accept), addr("203.0.113.7:40001"));
         assert!(relay.reject(now, &reason));
@@ -314,5 +314,5 @@ fn an_application_may_keep_a_pair_apart() {
 #[test]
 fn headers_are_dropped_unless_they_are_wanted() {
     let pair = Pair::of(Role::Dial, LobbyConfig::default());
-    assert!(pair.relay.machine.request(Role::Dial).headers.is_empty());
+    assert!(pair.relay.machine.request(Role::Dial).unwrap().headers.is_empty());
 }

@@ -7,7 +7,7 @@ use super::super::relay::Relay;
 
 #[test]
 fn clients_and_pairs_stay_small() {
-    let sizes = [("a client in the lobby", size_of::<Guest>(), 208), ("a pair", size_of::<Relay>(), 640)];
+    let sizes = [("a client in the lobby", size_of::<Guest>(), 168), ("a pair", size_of::<Relay>(), 272)];
     if cfg!(not(target_pointer_width = "64")) {
         return;
     }
