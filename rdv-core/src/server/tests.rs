@@ -12,6 +12,7 @@ mod model;
 mod observe;
 mod page;
 mod proxies;
+mod queues;
 mod rate;
 mod relay;
 mod sizes;
