@@ -62,7 +62,7 @@ pub(super) fn run(
                     sockets.to_server.push(conn);
                 }
                 let stream = sockets.connect(remote, to);
-                sockets.driver.add(stream.map(|stream| Socket::connecting(stream)), conn);
+                sockets.driver.add(stream.map(Socket::connecting), conn);
             }
             Output::Intent(Intent::Secure { conn, .. }) => sockets.secure(conn),
             Output::Intent(intent) => sockets.driver.perform(intent),

@@ -221,7 +221,7 @@ impl Front {
         };
         let socket = match tls {
             // The lobby's patience for a head includes the handshake.
-            Some(config) => stream.secured_for(config, &[]).map(|tls| Socket::accepting(tls)),
+            Some(config) => stream.secured_for(config, &[]).map(Socket::accepting),
             None => Ok(Socket::connected(stream)),
         };
         self.driver.add(socket, conn);
