@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, Bytes};
 use rdv_core::{
     Attempt, Config, ConnId, Connector, Event, Input, Intent, LocalAddr, Output, Role, Selected, SelfAddrs,
-    ServerUrl,
+    ServerUrl, Target,
 };
 use rdv_socket::SharedPort;
 
@@ -138,8 +138,11 @@ impl Driver {
 
     fn perform(&mut self, intent: Intent) {
         match intent {
-            Intent::Connect { conn, remote, .. } => {
-                let stream = self.port.connect(remote);
+            Intent::Connect { conn, remote, to } => {
+                let stream = match to {
+                    Target::Peer => self.port.connect_to_peer(remote),
+                    Target::Server | Target::Proxy => self.port.connect(remote),
+                };
                 self.add(conn, stream, true);
             }
             // For an https server behind a proxy, and here is neither.

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use crate::addrs::{LocalAddr, lasting_source, local_addrs};
 use crate::bind::{bind_all, bind_shared, bind_then_share, new_socket, unmapped, wildcards};
 use crate::errno;
-use crate::stream::try_stream_options;
+use crate::stream::{keep_out, try_stream_options};
 
 /// The one TCP port that a client's attempt listens on and dials from.
 ///
@@ -112,6 +112,19 @@ impl SharedPort {
             Err(error) => return Err(error),
         }
         try_stream_options(&stream);
+        Ok(stream)
+    }
+
+    /// The same as [`SharedPort::connect`], to a peer who may be dialling this port as well.
+    ///
+    /// What an ICMP error says of such an address counts less than that our SYN is out, and may be met. Where Linux leaves
+    /// it out in spite of one, since the error was back before the system call was, this does too.
+    ///
+    /// # Errors
+    /// As of `connect`.
+    pub fn connect_to_peer(&self, remote: SocketAddr) -> io::Result<TcpStream> {
+        let stream = self.connect(remote)?;
+        keep_out(&stream)?;
         Ok(stream)
     }
 

@@ -2,8 +2,12 @@
 
 use std::io::{self, ErrorKind, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+#[cfg(unix)]
+use std::os::fd::AsFd;
 use std::time::Duration;
 
+#[cfg(unix)]
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::{SockRef, TcpKeepalive};
 
 use crate::bind::unmapped;
@@ -68,16 +72,49 @@ where
 /// its error is dangerous: an ICMP error is shown whose SYN is out all the same, to be answered or sent again.
 #[cfg(unix)]
 fn has_ended_handshake(socket: &socket2::Socket) -> io::Result<bool> {
-    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-    use std::os::fd::AsFd;
-
-    let mut sockets = [PollFd::new(socket.as_fd(), PollFlags::POLLOUT)];
-    Ok(poll(&mut sockets, PollTimeout::ZERO)? > 0)
+    Ok(!readiness(socket)?.is_empty())
 }
 
 #[cfg(not(unix))]
 fn has_ended_handshake(_: &socket2::Socket) -> io::Result<bool> {
     Ok(true)
+}
+
+/// Has a SYN stay out for which an ICMP error was back before connect(2) was, as within one machine.
+///
+/// By such an error Linux ends a dial only if no system call is using the socket at the time. Here one is: the SYN stays
+/// out, to be met by the peer's or sent again; but the error is in the socket's queue, of which every poller tells.
+///
+/// # Errors
+/// Why the dial has ended by now, if it has.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn keep_out(stream: &TcpStream) -> io::Result<()> {
+    let socket = SockRef::from(stream);
+    if readiness(&socket)? != PollFlags::POLLERR {
+        return Ok(());
+    }
+    log::debug!("an ICMP error was back at once; the SYN stays out");
+    if let Err(error) = socket.recv_with_flags(&mut [], MSG_ERRQUEUE) {
+        log::debug!("its error stays in the queue: {error}");
+    }
+    // What has ended it meanwhile may be gone along with the queue, and nobody would tell of it again.
+    if readiness(&socket)?.contains(PollFlags::POLLHUP) {
+        return Err(socket.take_error()?.unwrap_or_else(|| ErrorKind::HostUnreachable.into()));
+    }
+    Ok(())
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) fn keep_out(_: &TcpStream) -> io::Result<()> {
+    Ok(())
+}
+
+/// What a poller would say at this instant to who waits for a connection.
+#[cfg(unix)]
+fn readiness(socket: &socket2::Socket) -> io::Result<PollFlags> {
+    let mut sockets = [PollFd::new(socket.as_fd(), PollFlags::POLLOUT)];
+    poll(&mut sockets, PollTimeout::ZERO)?;
+    Ok(sockets[0].revents().unwrap_or(PollFlags::POLLERR))
 }
 
 /// Reads what has come by now, past what a runtime remembers of the socket's readiness: that may be older
@@ -154,6 +191,9 @@ where
 }
 
 const KEEPALIVE: TcpKeepalive = keepalive();
+/// As in Linux's `socket.h`: what is received is the socket's error queue.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const MSG_ERRQUEUE: i32 = 0x2000;
 
 const fn keepalive() -> TcpKeepalive {
     let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(30));

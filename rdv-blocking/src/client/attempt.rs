@@ -207,7 +207,10 @@ impl Sockets {
     }
 
     fn connect(&mut self, remote: SocketAddr, to: Target) -> io::Result<Stream> {
-        let stream = self.port.connect(remote)?;
+        let stream = match to {
+            Target::Peer => self.port.connect_to_peer(remote)?,
+            Target::Server | Target::Proxy => self.port.connect(remote)?,
+        };
         match (to, &self.tls) {
             (Target::Server, Some((config, name))) => Stream::tls(stream, config.clone(), name.clone()),
             (Target::Server, None) | (Target::Proxy | Target::Peer, _) => Ok(Stream::plain(stream)),

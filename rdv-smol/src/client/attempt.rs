@@ -115,7 +115,11 @@ impl Sockets {
         if matches!(to, Target::Server | Target::Proxy) {
             self.to_server.push(conn);
         }
-        let tcp = self.port.connect(remote).and_then(Async::new_nonblocking);
+        let tcp = match to {
+            Target::Peer => self.port.connect_to_peer(remote),
+            Target::Server | Target::Proxy => self.port.connect(remote),
+        };
+        let tcp = tcp.and_then(Async::new_nonblocking);
         let stream = tcp.map(|tcp| match (to, &self.secure) {
             (Target::Server, Some(secure)) => secure.wrap(tcp),
             (Target::Server, None) | (Target::Proxy | Target::Peer, _) => Stream::Plain(tcp),
