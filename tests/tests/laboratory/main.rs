@@ -7,6 +7,7 @@
 
 mod course;
 mod nats;
+mod next_door;
 mod opinion;
 mod simulated;
 mod table;

@@ -12,10 +12,11 @@ use rdv_sim::net::{
     Dependence, FirewallPolicy, Gateway, Host, Interface, Lifetimes, Link, NatPolicy, Ports, Realm, Time,
     Topology as World, Unexpected as Refusal,
 };
+use rdv_sim::oracle::{Verdict, foretell};
 use rdv_sim::scenario::{Choice, Peer, Rules};
 use rdv_tests::lab::{Delay, Families, Filtering, Lan, Mapping, Nat, Unexpected};
 
-use crate::topologies::{Topology, topologies};
+use crate::topologies::{Ideal, Topology, topologies};
 
 #[test]
 fn the_simulator_comes_to_the_ideals_too() {
@@ -26,10 +27,24 @@ fn the_simulator_comes_to_the_ideals_too() {
     let rows: Vec<_> = simulated.map(|topology| Row::new(topology, seeds)).collect();
     println!("\n{}\n{}", markdown(&rows), summary(&rows, seeds));
     for Row { topology, direct: [.., [ours, _]] } in &rows {
-        let Topology { name, ideal, known, .. } = topology;
-        // Where it is relayed for once, lost packets may be why; not so for most.
-        let as_ideal = if *ideal == Route::Direct { *ours > seeds / 2 } else { *ours == 0 };
-        assert!(as_ideal || known.is_some(), "{name}: {ours} of {seeds} are direct");
+        let Topology { name, ideal, .. } = topology;
+        let as_ideal = match ideal {
+            // Where it is relayed for once, lost packets may be why; not so for most.
+            Ideal::Direct => *ours > seeds / 2,
+            Ideal::Relay => *ours == 0,
+            Ideal::Open => true,
+        };
+        assert!(as_ideal, "{name}: {ours} of {seeds} are direct");
+        // The oracle takes into account what the ideal does not: all that can go wrong in between.
+        for seed in 0..seeds {
+            let verdict = foretell(&scenario(topology, seed, PATIENCE[1], Rules::Ours)).verdict;
+            let agrees = match ideal {
+                Ideal::Direct => verdict != Verdict::Relay,
+                Ideal::Relay => verdict == Verdict::Relay,
+                Ideal::Open => verdict == Verdict::Open,
+            };
+            assert!(agrees, "{name}: {ideal} here, but {verdict:?} says the oracle of seed {seed}");
+        }
     }
 }
 
@@ -49,7 +64,7 @@ impl Row {
     }
 
     fn can_be_direct(&self) -> bool {
-        self.topology.ideal == Route::Direct
+        self.topology.ideal != Ideal::Relay
     }
 }
 

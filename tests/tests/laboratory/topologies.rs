@@ -1,5 +1,6 @@
 //! The topologies, and what is the best that can come of each.
 
+use std::fmt;
 use std::time::Duration;
 
 use rdv_core::Route;
@@ -22,9 +23,16 @@ pub(crate) struct Topology {
     /// The dialer's and the accepter's.
     pub(crate) adapters: [&'static dyn Adapter; 2],
     /// By a perfect program.
-    pub(crate) ideal: Route,
-    /// Why rdv does not reach it, at least not always.
-    pub(crate) known: Option<&'static str>,
+    pub(crate) ideal: Ideal,
+}
+
+/// The best that can come of a topology.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ideal {
+    Direct,
+    Relay,
+    /// Either: which of two packets is first is nobody's choice (`next_door.rs`).
+    Open,
 }
 
 /// All of them. The adapters take turns, until each has been with each.
@@ -130,30 +138,26 @@ fn at_home() -> Vec<Topology> {
     ]
 }
 
-/// Networks with no distance at all, where an RST is back before the peer has dialled.
+/// Networks with no distance at all: a refusal is back before the dial has returned. By an RST the way is closed again, so
+/// two SYNs must cross. An ICMP error leaves the SYN out, and the peer's meets it.
 fn near() -> Vec<Topology> {
     let resetting = || Side::behind(&[Nat::RESETTING]);
     let bare = || Side::behind(&[Nat::BARE]);
     let (home, prohibiting) = (|| Side::behind(&[Nat::HOME]), || Side::behind(&[Nat::PROHIBITING]));
     let firewalled = |unexpected: Unexpected| Side::behind(&[Nat::HOME]).firewalled(unexpected);
-    let lan = |name, unexpected| direct(name, firewalled(unexpected), firewalled(unexpected));
-    let known = |why, topology: Topology| Topology { known: Some(why), ..topology };
-    let one_lan = |topology: Topology| Topology { shared: 1, ..topology };
+    let lan = |name, unexpected| Topology {
+        shared: 1,
+        ..direct(name, firewalled(unexpected), firewalled(unexpected))
+    };
+    let open = |topology: Topology| Topology { ideal: Ideal::Open, ..topology };
     vec![
-        known(NO_DISTANCE, direct("next door: homes that reset", resetting(), resetting())),
-        known(NO_DISTANCE, direct("next door: homes without firewall", bare(), bare())),
-        known(NO_DISTANCE, one_lan(lan("next door: one LAN, host firewalls that reset", Reset))),
-        known(NO_DISTANCE, direct("next door: home, home that prohibits", home(), prohibiting())),
-        known(NO_DISTANCE, direct("next door: home that prohibits, home", prohibiting(), home())),
-        known(
-            NO_DISTANCE,
-            direct(
-                "next door: IPv6 alone, a firewall that prohibits",
-                home().with(V6),
-                prohibiting().with(V6),
-            ),
-        ),
-        known(NO_DISTANCE, one_lan(lan("next door: one LAN, host firewalls that prohibit", Prohibited))),
+        open(direct("next door: homes that reset", resetting(), resetting())),
+        open(direct("next door: homes without firewall", bare(), bare())),
+        open(lan("next door: one LAN, host firewalls that reset", Reset)),
+        direct("next door: home, home that prohibits", home(), prohibiting()),
+        direct("next door: home that prohibits, home", prohibiting(), home()),
+        direct("next door: IPv6 alone, a firewall that prohibits", home().with(V6), prohibiting().with(V6)),
+        lan("next door: one LAN, host firewalls that prohibit", Prohibited),
     ]
 }
 
@@ -232,18 +236,35 @@ fn internet() -> Side {
 }
 
 fn direct(name: &'static str, dialer: Side, accepter: Side) -> Topology {
-    Topology { ideal: Route::Direct, ..relay(name, dialer, accepter) }
+    Topology { ideal: Ideal::Direct, ..relay(name, dialer, accepter) }
 }
 
 fn relay(name: &'static str, dialer: Side, accepter: Side) -> Topology {
     let sides = [dialer, accepter];
     let (server, adapters) = (BLOCKING, [BLOCKING; 2]);
-    Topology { name, sides, shared: 0, cable: None, server, adapters, ideal: Route::Relay, known: None }
+    Topology { name, sides, shared: 0, cable: None, server, adapters, ideal: Ideal::Relay }
 }
 
-/// Two SYNs cross if neither is longer under way than the other is later.
-const NO_DISTANCE: &str =
-    "within one machine a refusal is back before the next dial is made, and whether SYNs cross is chance";
+impl Ideal {
+    /// Whether nothing better could have come than this.
+    pub(crate) fn is_met_by(self, route: Route) -> bool {
+        match self {
+            Ideal::Direct => route == Route::Direct,
+            Ideal::Relay => route == Route::Relay,
+            Ideal::Open => true,
+        }
+    }
+}
+
+impl fmt::Display for Ideal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Ideal::Direct => "direct",
+            Ideal::Relay => "relay",
+            Ideal::Open => "open",
+        })
+    }
+}
 
 const BLOCKING: &dyn Adapter = &Blocking;
 const TOKIO: &dyn Adapter = &Tokio::Apart;
