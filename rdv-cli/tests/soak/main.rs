@@ -18,10 +18,25 @@ use common::{Program, Server};
 use crowd::Crowd;
 use process::Process;
 use rdv_cli::duration::Span;
+use rdv_tests::lab::Namespace;
 
 const PROGRAM: Program = Program::Rdv;
 
+/// Apart from others, if it may: the ports of those who have left are taken for a minute.
 fn soak(program: Program) {
+    match Namespace::new() {
+        Ok(namespace) => {
+            namespace.ip("link set lo up\n");
+            namespace.enter(|| soak_here(program));
+        }
+        Err(err) => {
+            eprintln!("among all others, for there are no network namespaces without root ({err})");
+            soak_here(program);
+        }
+    }
+}
+
+fn soak_here(program: Program) {
     let duration = duration();
     let server = Server::start_as(program, &["--lobby-timeout", "3s", "--idle-timeout", "5s"]);
     let addr = server.url.strip_prefix("http://").and_then(|addr| addr.parse().ok()).expect("a URL of ours");
