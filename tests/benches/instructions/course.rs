@@ -43,7 +43,7 @@ impl Course {
             Course::Parse => 16_000,
             Course::Leave => 23_000,
             Course::Match => 62_000,
-            Course::MatchInCrowd => 78_000,
+            Course::MatchInCrowd => 70_000,
         }
     }
 
