@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::ConnMap;
 use crate::io::{ConnId, Outbox};
+use crate::tests::cases::fixed_cases;
 
 fn ids() -> Vec<ConnId> {
     let mut out = Outbox::<()>::new();
@@ -11,6 +12,8 @@ fn ids() -> Vec<ConnId> {
 }
 
 proptest! {
+    #![proptest_config(fixed_cases())]
+
     #[test]
     fn it_is_a_map(steps in proptest::collection::vec((0..3u8, 0..64usize), 0..400)) {
         let ids = ids();

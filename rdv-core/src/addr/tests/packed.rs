@@ -3,8 +3,11 @@ use std::net::{SocketAddr, SocketAddrV6};
 use proptest::prelude::*;
 
 use crate::addr::{PackedAddr, PackedAddrs, SelfAddrs};
+use crate::tests::cases::fixed_cases;
 
 proptest! {
+    #![proptest_config(fixed_cases())]
+
     #[test]
     fn what_is_packed_is_unpacked(addrs in proptest::collection::vec(any::<SocketAddr>(), 0..=SelfAddrs::MAX)) {
         for addr in &addrs {

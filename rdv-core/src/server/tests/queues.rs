@@ -8,6 +8,7 @@ use super::*;
 use crate::io::Outbox;
 use crate::server::guest::{Guest, Stage};
 use crate::server::queues::{Guests, Patience};
+use crate::tests::cases::fixed_cases;
 
 const KINDS: [(Patience, Duration); 3] = [
     (Patience::Head, Duration::from_millis(100)),
@@ -16,6 +17,8 @@ const KINDS: [(Patience, Duration); 3] = [
 ];
 
 proptest! {
+    #![proptest_config(fixed_cases())]
+
     #[test]
     fn their_time_is_over_in_its_order(
         steps in proptest::collection::vec((0..7usize, 0..12usize, 0..300u64), 0..300),
