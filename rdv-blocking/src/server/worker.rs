@@ -40,13 +40,7 @@ impl Worker {
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         let (orders, receiver) = channel();
         let shift = Shift::new(poll, pool.clone());
-        let thread = thread::Builder::new().name("rdv-relay".into()).spawn(move || {
-            // A word that is passed on must not wait for the time that all who send in bulk may take.
-            if let Err(err) = rdv_socket::prefer_short_slices() {
-                log::debug!(target: "server", "relay threads run in slices as long as others: {err}");
-            }
-            shift.run(&receiver);
-        })?;
+        let thread = thread::Builder::new().name("rdv-relay".into()).spawn(move || shift.run(&receiver))?;
         Ok(Self { orders, waker, thread })
     }
 
