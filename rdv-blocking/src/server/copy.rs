@@ -81,25 +81,15 @@ impl Copy {
 
     /// Carries out an intent. A relay that is spliced has but two.
     pub(super) fn perform(&mut self, intent: &Intent, registry: &Registry) {
-        let mut take = |conn: &ConnId| {
-            let which = self.conns.iter().position(|it| it == conn);
-            which.and_then(|which| self.sockets[which].take())
+        let (Intent::Close { conn } | Intent::Reset { conn }) = intent else {
+            debug_assert!(false, "{intent:?} while bytes are copied");
+            return;
         };
-        match intent {
-            // Its place in the poller goes with it.
-            Intent::Close { conn } => drop(take(conn)),
-            Intent::Reset { conn } => {
-                if let Some(socket) = take(conn) {
-                    socket.deregister(registry).into_stream().reset();
-                }
-            }
-            Intent::Connect { .. }
-            | Intent::Secure { .. }
-            | Intent::Read { .. }
-            | Intent::Write { .. }
-            | Intent::Check { .. }
-            | Intent::StopRead { .. }
-            | Intent::Shutdown { .. } => debug_assert!(false, "{intent:?} while bytes are copied"),
+        let which = self.conns.iter().position(|it| it == conn);
+        let socket = which.and_then(|which| self.sockets[which].take());
+        // Where it is closed, its place in the poller goes with it.
+        if let (Intent::Reset { .. }, Some(socket)) = (intent, socket) {
+            socket.deregister(registry).into_stream().reset();
         }
     }
 

@@ -198,6 +198,7 @@ impl Shift {
         }
     }
 
+    /// If it stands in the queue, its place there falls to whoever has its number next: one turn more does no harm.
     fn forget(&mut self, id: PairId) {
         if let Some(pair) = self.pairs.try_remove(id) {
             if let Some(at) = pair.deadline {

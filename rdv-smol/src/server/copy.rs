@@ -59,24 +59,14 @@ impl Copy {
 
     /// Carries out an intent. A relay that is spliced has but two.
     pub(super) fn perform(&mut self, intent: &Intent) {
-        let mut take = |conn: &ConnId| {
-            let which = self.conns.iter().position(|it| it == conn);
-            which.and_then(|which| self.streams[which].take())
+        let (Intent::Close { conn } | Intent::Reset { conn }) = intent else {
+            debug_assert!(false, "{intent:?} while bytes are copied");
+            return;
         };
-        match intent {
-            Intent::Close { conn } => drop(take(conn)),
-            Intent::Reset { conn } => {
-                if let Some(stream) = take(conn) {
-                    stream.reset();
-                }
-            }
-            Intent::Connect { .. }
-            | Intent::Secure { .. }
-            | Intent::Read { .. }
-            | Intent::Write { .. }
-            | Intent::Check { .. }
-            | Intent::StopRead { .. }
-            | Intent::Shutdown { .. } => debug_assert!(false, "{intent:?} while bytes are copied"),
+        let which = self.conns.iter().position(|it| it == conn);
+        let stream = which.and_then(|which| self.streams[which].take());
+        if let (Intent::Reset { .. }, Some(stream)) = (intent, stream) {
+            stream.reset();
         }
     }
 }

@@ -26,8 +26,8 @@ struct Load<'a> {
     begun: usize,
     leave: bool,
     is_rdv: bool,
-    /// For a server to go on; or for a pair to be met, where it is another's.
-    patience: Duration,
+    /// Whether the server leaves pairs without an answer, as another's may.
+    loses_pairs: bool,
 }
 
 struct Client {
@@ -62,7 +62,7 @@ impl<'a> Load<'a> {
             begun: 0,
             leave,
             is_rdv: !kind.is_baseline(),
-            patience: if kind == Kind::Also { LOST } else { PATIENCE },
+            loses_pairs: kind == Kind::Also,
         };
         load.clients = (0..clients).map(|i| load.begin(i)).collect();
         load.go_on(WARM_UP);
@@ -77,8 +77,9 @@ impl<'a> Load<'a> {
         let (began, mut ended) = (Instant::now(), 0);
         let mut events = Events::with_capacity(self.clients.len());
         while began.elapsed() < lasts {
-            self.poll.poll(&mut events, Some(self.patience)).expect("polling works");
-            if self.patience == LOST {
+            let patience = if self.loses_pairs { LOST } else { PATIENCE };
+            self.poll.poll(&mut events, Some(patience)).expect("polling works");
+            if self.loses_pairs {
                 self.give_up_lost();
             } else {
                 assert!(!events.is_empty(), "the server says nothing more");

@@ -5,9 +5,9 @@
 //! They take turns, so a machine that becomes busy does so for all of them; ratios bear that, figures do not. It all
 //! happens in a network namespace, where every address of 127.0.0.0/8 is the server's, lest ports run out.
 //!
-//! `RDV_BENCH_RUNS=9` has more runs of each (5; with 0, memory alone is measured), `RDV_BENCH_SECONDS=3` longer ones (1), `RDV_BENCH_ONLY=tokio` fewer
-//! servers, `RDV_BENCH_CLIENTS=100000` more that wait (10000), as far as a process may have files; for each
-//! of them the machine needs some 10 KB.
+//! `RDV_BENCH_RUNS=9` has more runs of each (5; with 0, memory alone is measured), `RDV_BENCH_SECONDS=3` longer ones (1),
+//! `RDV_BENCH_ONLY=tokio` fewer servers, `RDV_BENCH_CLIENTS=100000` more that wait (10000), as far as a process may have
+//! files; for each of them the machine needs some 10 KB.
 //! `RDV_BENCH_ALSO=COMMAND` measures another server of rdv/1 too: `{}` in it stands for the address to listen on. Pairs that
 //! it leaves without an answer do not count. Of others only meeting is measured: the reference leaves some of those that
 //! come and go behind, and does not outlive all of them.
