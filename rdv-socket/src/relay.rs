@@ -71,10 +71,12 @@ use std::io::{self, ErrorKind, Read};
 use socket2::SockRef;
 
 pub use self::exchange::Exchange;
+pub use self::pace::{Kind, Pace};
 use self::pipe::Pipe;
 pub use self::pipe::Pool;
 
 mod exchange;
+mod pace;
 #[cfg_attr(any(target_os = "linux", target_os = "android"), path = "relay/pipe.rs")]
 #[cfg_attr(not(any(target_os = "linux", target_os = "android")), path = "relay/no_pipe.rs")]
 mod pipe;
