@@ -1,10 +1,10 @@
-//! The server: the lobby on the thread that runs it, the relays on a few more.
+//! The server: the lobby on the thread that runs it, the relays on some more.
 
 mod copy;
+mod crew;
 mod front;
 mod shift;
 mod undecided;
-mod worker;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -25,7 +25,8 @@ use self::front::Front;
 pub struct ServerConfig {
     /// The protocol's limits and timeouts.
     pub lobby: LobbyConfig,
-    /// Threads that relay; 0, the default, is one for each core.
+    /// Threads that relay those who exchange a little at a time; 0, the default, is one for each core. As many again, at most,
+    /// begin for those who send in bulk, so that the first need not wait for them.
     pub workers: usize,
     /// What becomes of the listeners while the server [drains](ServerHandle::drain).
     pub while_draining: WhileDraining,

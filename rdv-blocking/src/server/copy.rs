@@ -29,25 +29,29 @@ pub(super) enum Pumped {
 }
 
 impl Copy {
-    /// Under these tokens, one for each connection.
-    pub(super) fn begin(
-        splice: Splice,
-        sockets: [Option<Socket>; 2],
-        registry: &Registry,
-        tokens: [Token; 2],
-    ) -> Self {
+    /// Of the dialer's and the accepter's sockets, which no poller knows.
+    pub(super) fn new(splice: Splice, sockets: [Option<Socket>; 2]) -> Self {
         let Splice { dialer, accepter, early, behind_command, .. } = splice;
         let to_accepter = Flow::new(behind_command.to_vec(), false);
         let to_dialer = Flow::new(early.data.to_vec(), early.eof);
-        let mut copy =
-            Self { conns: [dialer, accepter], sockets, exchange: Exchange::new(to_accepter, to_dialer) };
-        for (socket, token) in copy.sockets.iter_mut().zip(tokens) {
+        Self { conns: [dialer, accepter], sockets, exchange: Exchange::new(to_accepter, to_dialer) }
+    }
+
+    /// Has a poller report what happens to them, under these tokens.
+    pub(super) fn register(&mut self, registry: &Registry, tokens: [Token; 2]) {
+        for (socket, token) in self.sockets.iter_mut().zip(tokens) {
             if let Some(Err(err)) = socket.as_mut().map(|socket| socket.register(registry, token)) {
                 log::debug!("cannot register a connection to be relayed: {err}");
                 *socket = None;
             }
         }
-        copy
+    }
+
+    /// Has it report no more, for another one will.
+    pub(super) fn deregister(&mut self, registry: &Registry) {
+        for socket in &mut self.sockets {
+            *socket = socket.take().map(|socket| socket.deregister(registry));
+        }
     }
 
     pub(super) fn traffic(&self) -> Traffic {

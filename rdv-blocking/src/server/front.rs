@@ -1,18 +1,20 @@
-//! The front's loop: accepts connections, drives the [`Lobby`], introduces pairs, and deals those out to the workers that
-//! are to be relayed.
+//! The front's loop: accepts connections, drives the [`Lobby`], introduces pairs, and hands those over to the crew
+//! that are to be relayed.
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use rdv_core::{ConnId, Intent, Lobby, LobbyConfig, LobbyEvent, Output, TlsStart};
 use rdv_socket::Shortage;
-use rdv_socket::relay::Pool;
+use rdv_socket::relay::Kind;
 
+use super::crew::Crew;
+use super::shift::Served;
 use super::undecided::Undecided;
-use super::worker::{Pair, Worker};
 use super::{ServerHandle, WhileDraining};
 use crate::driver::{Driver, Socket, Stream};
 
@@ -23,8 +25,7 @@ pub(super) struct Front {
     /// And whether their streams come with their options.
     listeners: Vec<(mio::net::TcpListener, bool)>,
     handle: ServerHandle,
-    workers: Vec<Worker>,
-    next_worker: usize,
+    crew: Arc<Crew>,
     /// Accepting failed: file descriptors have run out, say. It goes on then.
     accept_again: Option<Instant>,
     shortage: Shortage,
@@ -39,7 +40,7 @@ impl Front {
         handle: ServerHandle,
     ) -> io::Result<Self> {
         let driver = Driver::new(poll);
-        let (mut registered, pool) = (Vec::new(), Pool::default());
+        let mut registered = Vec::new();
         for (i, listener) in listeners.into_iter().enumerate() {
             let with_options = rdv_socket::set_options_of_accepted(&listener);
             let mut listener = mio::net::TcpListener::from_std(listener);
@@ -52,8 +53,7 @@ impl Front {
             undecided: Undecided::default(),
             listeners: registered,
             handle,
-            workers: (0..workers).map(|_| Worker::start(&pool)).collect::<io::Result<_>>()?,
-            next_worker: 0,
+            crew: Crew::start(workers)?,
             accept_again: None,
             shortage: Shortage::default(),
         })
@@ -62,11 +62,13 @@ impl Front {
     pub(super) fn run(mut self, while_draining: WhileDraining) -> io::Result<()> {
         let mut events = Events::with_capacity(1024);
         let served = self.serve(&mut events, while_draining).and_then(|()| self.close(&mut events));
-        for worker in &self.workers {
-            worker.stop();
-        }
-        self.workers.into_iter().for_each(Worker::join);
+        self.crew.stop();
         served
+    }
+
+    #[cfg(test)]
+    pub(super) fn crew(&self) -> &Arc<Crew> {
+        &self.crew
     }
 
     fn serve(&mut self, events: &mut Events, while_draining: WhileDraining) -> io::Result<()> {
@@ -121,9 +123,7 @@ impl Front {
         let waiting = self.lobby.waiting();
         log::info!(target: "server", waiting = waiting; "shutting down waiting={waiting}");
         self.listeners.clear();
-        for worker in &self.workers {
-            worker.stop();
-        }
+        self.crew.stop();
         self.undecided.close(&mut self.driver);
         self.lobby.close(Instant::now());
         let patience = Instant::now() + FAREWELL;
@@ -146,7 +146,7 @@ impl Front {
                 Output::Intent(intent) => self.driver.perform(intent),
                 Output::Event(LobbyEvent::Matched(matched)) => {
                     let pair = self.undecided.begin(&mut self.driver, *matched);
-                    self.deal(pair);
+                    self.relay(pair);
                 }
                 Output::Event(_) => {}
                 Output::Wait(_) if left == 0 => return Some(Instant::now()),
@@ -155,7 +155,7 @@ impl Front {
                         left -= 1;
                         if self.undecided.has(answer.conn) {
                             let pair = self.undecided.handle(&mut self.driver, &answer);
-                            self.deal(pair);
+                            self.relay(pair);
                         } else {
                             self.lobby.handle_input(Instant::now(), answer.input());
                         }
@@ -163,6 +163,13 @@ impl Front {
                     None => return [deadline, self.undecided.deadline()].into_iter().flatten().min(),
                 },
             }
+        }
+    }
+
+    /// Nothing is known of a pair yet, so it is taken for one of those who exchange a little.
+    fn relay(&self, pair: Option<Box<Served>>) {
+        if let Some(Err(_)) = pair.map(|pair| self.crew.serve(Kind::Talk, pair)) {
+            log::error!(target: "server", "there is no relay thread");
         }
     }
 
@@ -232,17 +239,10 @@ impl Front {
         let tls = self.handle.tls();
         self.driver.wrap(conn, |stream| stream.secured_for(tls.ok_or(ErrorKind::Unsupported)?, early));
     }
-
-    fn deal(&mut self, pair: Option<Pair>) {
-        if let Some(pair) = pair {
-            self.workers[self.next_worker].serve(pair);
-            self.next_worker = (self.next_worker + 1) % self.workers.len();
-        }
-    }
 }
 
 pub(super) const WAKER: Token = Token(usize::MAX);
-/// How often a server that drains looks whether the last pair has ended, of which the workers do not tell.
+/// How often a server that drains looks whether the last pair has ended, of which the relay threads do not tell.
 const DRAIN_LOOK: Duration = Duration::from_millis(20);
 /// Batches of connections that are still taken in from a queue that is about to be closed.
 const LAST_BATCHES: usize = 64;

@@ -1,22 +1,26 @@
-//! A worker's loop: drives the relays of its pairs, and copies their bytes.
+//! A relay thread's loop: drives the relays of its pairs, and copies their bytes.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
 use mio::event::Event;
 use mio::{Events, Poll, Token};
-use rdv_core::{Allowance, Output, Relay, RelayEvent};
-use rdv_socket::relay::{BUFFER_LEN, Pool};
+use rdv_core::{Allowance, Output, Relay, RelayEvent, Splice};
+use rdv_socket::relay::{BUFFER_LEN, Pace, Pool};
 use slab::Slab;
 
 use super::copy::{Copy, Pumped};
-use super::worker::{Order, Pair};
-use crate::driver;
+use super::crew::{Crew, Desk, Order};
+use crate::driver::{self, Socket};
 
 /// The pairs of one thread.
 pub(super) struct Shift {
+    crew: Arc<Crew>,
+    desk: Arc<Desk>,
     poll: Poll,
+    orders: Receiver<Order>,
     pairs: Slab<Box<Served>>,
     deadlines: BTreeSet<(Instant, PairId)>,
     /// Pairs that had more to copy than one turn allows.
@@ -29,19 +33,30 @@ pub(super) struct Shift {
 /// A pair's place. Its two connections have the tokens of twice that, and one more.
 type PairId = usize;
 
-struct Served {
+/// A pair that is copied.
+pub(super) struct Served {
     relay: Relay,
     copy: Copy,
+    pace: Pace,
     deadline: Option<Instant>,
     /// Whether it stands in the queue of busy pairs.
     queued: bool,
 }
 
 impl Shift {
-    /// On a poller that whoever has an order wakes.
-    pub(super) fn new(poll: Poll, pool: Pool) -> Self {
+    /// On a poller that whoever has an order wakes, and with pipes from this pool.
+    pub(super) fn new(
+        crew: Arc<Crew>,
+        desk: Arc<Desk>,
+        poll: Poll,
+        orders: Receiver<Order>,
+        pool: Pool,
+    ) -> Self {
         Self {
+            crew,
+            desk,
             poll,
+            orders,
             pairs: Slab::new(),
             deadlines: BTreeSet::new(),
             busy: VecDeque::new(),
@@ -50,14 +65,14 @@ impl Shift {
         }
     }
 
-    pub(super) fn run(mut self, orders: &Receiver<Order>) {
+    /// Until it is told to stop. What it has left then is to be [closed](Self::close), unless it has failed.
+    pub(super) fn run(mut self) -> Option<Self> {
         let mut events = Events::with_capacity(1024);
         loop {
-            loop {
-                match orders.try_recv() {
-                    Ok(Order::Serve(pair)) => self.serve(*pair),
-                    Ok(Order::Stop) | Err(TryRecvError::Disconnected) => return self.stop(),
-                    Err(TryRecvError::Empty) => break,
+            while let Ok(order) = self.orders.try_recv() {
+                match order {
+                    Order::Serve(pair) => self.serve(pair),
+                    Order::Stop => return Some(self),
                 }
             }
             let deadline = match self.busy.is_empty() {
@@ -66,7 +81,8 @@ impl Shift {
             };
             if let Err(err) = driver::wait(&mut self.poll, &mut events, deadline) {
                 log::error!(target: "server", "a relay thread cannot go on: {err}");
-                return self.stop();
+                self.close();
+                return None;
             }
             for event in &events {
                 self.happened(event);
@@ -83,17 +99,13 @@ impl Shift {
         }
     }
 
-    fn serve(&mut self, pair: Pair) {
-        let Pair { relay, splice, sockets } = pair;
-        let id = self.pairs.vacant_key();
-        let tokens = [Token(2 * id), Token(2 * id + 1)];
-        let copy = Copy::begin(splice, sockets, self.poll.registry(), tokens);
-        self.pairs.insert(Box::new(Served { relay, copy, deadline: None, queued: false }));
-        self.act(id, |_| {});
-        self.pump(id);
-    }
-
-    fn stop(mut self) {
+    /// Cuts off all pairs, and those that were on their way here.
+    pub(super) fn close(mut self) {
+        while let Ok(order) = self.orders.try_recv() {
+            if let Order::Serve(pair) = order {
+                self.take(pair);
+            }
+        }
         let ids: Vec<PairId> = self.pairs.iter().map(|(id, _)| id).collect();
         for id in ids {
             let traffic = self.pairs.get(id).map(|pair| pair.copy.traffic());
@@ -104,6 +116,18 @@ impl Shift {
                 relay.close(Instant::now());
             });
         }
+    }
+
+    fn serve(&mut self, pair: Box<Served>) {
+        let id = self.take(pair);
+        self.act(id, |_| {});
+        self.pump(id);
+    }
+
+    fn take(&mut self, mut pair: Box<Served>) -> PairId {
+        let id = self.pairs.vacant_key();
+        pair.copy.register(self.poll.registry(), [Token(2 * id), Token(2 * id + 1)]);
+        self.pairs.insert(pair)
     }
 
     fn happened(&mut self, event: &Event) {
@@ -148,7 +172,8 @@ impl Shift {
                 Output::Intent(intent) => pair.copy.perform(&intent, self.poll.registry()),
                 Output::Event(RelayEvent::Finished(report)) => {
                     report.log();
-                    return self.forget(id);
+                    self.forget(id);
+                    return;
                 }
                 Output::Event(_) => {}
                 Output::Wait(deadline) => break deadline,
@@ -187,6 +212,7 @@ impl Shift {
         if let Pumped::Busy = pumped {
             self.queue(id);
         }
+        self.judge(id);
     }
 
     /// It has its turn when those in front of it had theirs.
@@ -198,16 +224,41 @@ impl Shift {
         }
     }
 
-    /// If it stands in the queue, its place there falls to whoever has its number next: one turn more does no harm.
-    fn forget(&mut self, id: PairId) {
-        if let Some(pair) = self.pairs.try_remove(id) {
-            if let Some(at) = pair.deadline {
-                self.deadlines.remove(&(at, id));
-            }
-            if pair.queued {
-                // The next pair may have the same place.
-                self.busy.retain(|busy| *busy != id);
+    /// Has a pair that goes otherwise than those of this thread served by another one.
+    fn judge(&mut self, id: PairId) {
+        let Some(pair) = self.pairs.get_mut(id) else {
+            return;
+        };
+        let (here, traffic) = (self.desk.kind, pair.copy.traffic());
+        let kind = pair.pace.judge(here, traffic.to_accepter + traffic.to_dialer, Instant::now);
+        if kind != here
+            && let Some(mut pair) = self.forget(id)
+        {
+            pair.copy.deregister(self.poll.registry());
+            if let Err(pair) = self.crew.serve(kind, pair) {
+                self.desk.serve(pair);
             }
         }
+    }
+
+    fn forget(&mut self, id: PairId) -> Option<Box<Served>> {
+        let mut pair = self.pairs.try_remove(id)?;
+        self.desk.has_left();
+        if let Some(at) = pair.deadline.take() {
+            self.deadlines.remove(&(at, id));
+        }
+        if std::mem::take(&mut pair.queued) {
+            // The next pair may have the same place.
+            self.busy.retain(|busy| *busy != id);
+        }
+        Some(pair)
+    }
+}
+
+impl Served {
+    /// The dialer's socket and the accepter's; one that is missing has been closed.
+    pub(super) fn new(relay: Relay, splice: Splice, sockets: [Option<Socket>; 2]) -> Self {
+        let (copy, pace) = (Copy::new(splice, sockets), Pace::new(Instant::now()));
+        Self { relay, copy, pace, deadline: None, queued: false }
     }
 }

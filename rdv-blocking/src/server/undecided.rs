@@ -1,11 +1,11 @@
-//! Pairs whose dialer has not chosen yet. Most connect directly: no worker ever hears of them.
+//! Pairs whose dialer has not chosen yet. Most connect directly: no relay thread ever hears of them.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
 
 use rdv_core::{ConnId, Matched, Output, Relay, RelayEvent};
 
-use super::worker::Pair;
+use super::shift::Served;
 use crate::driver::{Answer, Driver};
 
 /// Their relays, by the dialer's connection.
@@ -25,7 +25,7 @@ struct Introduced {
 
 impl Undecided {
     /// Introduces two clients to each other.
-    pub(super) fn begin(&mut self, driver: &mut Driver, matched: Matched) -> Option<Pair> {
+    pub(super) fn begin(&mut self, driver: &mut Driver, matched: Matched) -> Option<Box<Served>> {
         let Matched { relay, dialer, accepter, .. } = matched;
         self.pairs.insert(dialer, Box::new(Introduced { relay, accepter, deadline: None }));
         self.dialers.insert(accepter, dialer);
@@ -37,7 +37,7 @@ impl Undecided {
     }
 
     /// Takes the answer to an intent. A pair that comes back is to be copied.
-    pub(super) fn handle(&mut self, driver: &mut Driver, answer: &Answer) -> Option<Pair> {
+    pub(super) fn handle(&mut self, driver: &mut Driver, answer: &Answer) -> Option<Box<Served>> {
         let dialer = self.dialers.get(&answer.conn).copied().unwrap_or(answer.conn);
         self.act(driver, dialer, |relay| relay.handle_input(Instant::now(), answer.input()))
     }
@@ -63,7 +63,12 @@ impl Undecided {
     }
 
     /// Tells a relay something, and has done what it wants.
-    fn act(&mut self, driver: &mut Driver, dialer: ConnId, tell: impl FnOnce(&mut Relay)) -> Option<Pair> {
+    fn act(
+        &mut self,
+        driver: &mut Driver,
+        dialer: ConnId,
+        tell: impl FnOnce(&mut Relay),
+    ) -> Option<Box<Served>> {
         let pair = self.pairs.get_mut(&dialer)?;
         tell(&mut pair.relay);
         let deadline = loop {
@@ -72,7 +77,7 @@ impl Undecided {
                 Output::Event(RelayEvent::Splice(splice)) => {
                     let Introduced { relay, accepter, .. } = *self.forget(dialer)?;
                     let sockets = [dialer, accepter].map(|conn| driver.remove(conn));
-                    return Some(Pair { relay, splice, sockets });
+                    return Some(Box::new(Served::new(relay, splice, sockets)));
                 }
                 Output::Event(RelayEvent::Finished(report)) => {
                     report.log();

@@ -28,7 +28,7 @@ pub(super) struct Limits {
     /// How many connections may be open in all, relayed ones included (default: what the limit on
     /// open files allows; none: no limit)
     ///
-    /// The soft limit on open files is raised to the hard one (ulimit -Hn) at the start, and up to 256 files
+    /// The soft limit on open files is raised to the hard one (ulimit -Hn) at the start, and up to 512 files
     /// are kept for other uses.
     #[arg(long, value_name = "COUNT", verbatim_doc_comment)]
     max_open: Option<Count>,

@@ -1,0 +1,108 @@
+//! Pairs that change their thread.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::server::front::Front;
+use crate::server::{Server, ServerConfig, WhileDraining};
+
+/// A server with so many threads of each kind, its crew, and what ends it.
+fn serving(each: usize) -> (SocketAddr, Arc<Crew>, impl FnOnce()) {
+    let server = Server::bind(&"127.0.0.1:0".parse().unwrap(), ServerConfig::default()).unwrap();
+    let addr = server.local_addrs()[0];
+    let Server { listeners, config, poll, handle } = server;
+    let front = Front::new(listeners, config.lobby, poll, each, handle.clone()).unwrap();
+    let crew = front.crew().clone();
+    let running = thread::spawn(move || front.run(WhileDraining::Refuse));
+    let end = move || {
+        handle.shutdown();
+        running.join().unwrap().unwrap();
+    };
+    (addr, crew, end)
+}
+
+fn has(crew: &Crew, kind: Kind) -> usize {
+    crew.team(kind).desks.iter().map(|desk| desk.pairs()).sum()
+}
+
+/// The dialer and the accepter, relayed.
+fn pair(server: SocketAddr) -> [TcpStream; 2] {
+    let mut conns = ["ACCEPT", "DIAL"].map(|method| {
+        let mut conn = TcpStream::connect(server).unwrap();
+        conn.set_read_timeout(Some(PATIENCE)).unwrap();
+        let head =
+            "HTTP/1.1\r\nHost: rdv\r\nConnection: upgrade\r\nUpgrade: rdv/1\r\nRdv-Self-Addrs: \r\n\r\n";
+        write!(conn, "{method} /token {head}").unwrap();
+        conn
+    });
+    for conn in &mut conns {
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            conn.read_exact(&mut byte).unwrap();
+            answer.push(byte[0]);
+        }
+    }
+    let [mut accepter, mut dialer] = conns;
+    dialer.write_all(b"CONTINUE\n").unwrap();
+    let mut line = [0; 9];
+    accepter.read_exact(&mut line).unwrap();
+    assert_eq!(&line, b"CONTINUE\n");
+    [dialer, accepter]
+}
+
+/// Sends `0, 1, 2...` from one to the other, until `enough` after a piece of it.
+fn exchange(from: &TcpStream, to: &TcpStream, piece: usize, mut enough: impl FnMut() -> bool) {
+    let (mut from, mut to) = (from, to);
+    let sent: Vec<u8> = (0..piece).map(|i| i as u8).collect();
+    let began = Instant::now();
+    while !enough() {
+        assert!(began.elapsed() < PATIENCE, "it is still where it was");
+        thread::scope(|scope| {
+            scope.spawn(|| from.write_all(&sent).unwrap());
+            let mut received = vec![0; piece];
+            to.read_exact(&mut received).unwrap();
+            assert!(received == sent, "other bytes than were sent");
+        });
+    }
+}
+
+#[test]
+fn a_pair_in_bulk_has_another_thread_and_comes_back_when_it_talks() {
+    let (addr, crew, end) = serving(1);
+    let has = |kind| has(&crew, kind);
+    let [dialer, accepter] = pair(addr);
+    exchange(&dialer, &accepter, 64, || has(Kind::Talk) == 1);
+    for _ in 0..2 {
+        exchange(&dialer, &accepter, 16 << 20, || has(Kind::Bulk) == 1);
+        assert_eq!((has(Kind::Talk), has(Kind::Bulk)), (0, 1));
+        exchange(&accepter, &dialer, 64, || has(Kind::Talk) == 1);
+        assert_eq!((has(Kind::Talk), has(Kind::Bulk)), (1, 0));
+    }
+    dialer.shutdown(Shutdown::Write).unwrap();
+    assert_eq!((&accepter).read(&mut [0]).unwrap(), 0, "a FIN is passed on");
+    end();
+    assert_eq!((has(Kind::Talk), has(Kind::Bulk)), (0, 0));
+}
+
+#[test]
+fn a_thread_for_bulk_starts_only_for_a_pair_that_would_share_one() {
+    let (addr, crew, end) = serving(2);
+    let threads = || crew.team(Kind::Bulk).desks.len();
+    assert_eq!(threads(), 0);
+    let pairs: Vec<_> = (1..=3)
+        .map(|i| {
+            let pair = pair(addr);
+            exchange(&pair[0], &pair[1], 16 << 20, || has(&crew, Kind::Bulk) == i);
+            assert_eq!(threads(), i.min(2));
+            pair
+        })
+        .collect();
+    drop(pairs);
+    end();
+}
+
+const PATIENCE: Duration = Duration::from_secs(30);
