@@ -1,5 +1,6 @@
-//! The server: one future for the lobby, and a task for each pair.
+//! The server: one future for the lobby, a task for each pair, and threads for those in bulk.
 
+mod bulk;
 mod copy;
 mod front;
 mod pair;
@@ -25,6 +26,9 @@ pub struct ServerConfig {
     /// How long relays may go on after `shutdown` has resolved, while clients that wait, and those that come, are answered
     /// 503 with `Retry-After`. The server ends as soon as the last relay has. Zero, the default, cuts relays off at once.
     pub drain: Duration,
+    /// Threads that the server may have of its own, for pairs in bulk: those that carry 40 MB/s and more. They begin when they
+    /// are needed. By default there are as many as cores, and with 0 none: then all is the runtime's that the server is on.
+    pub bulk_threads: Option<usize>,
     /// The certificate, for a server that speaks TLS: see [`tls::server_config`](crate::tls::server_config). One
     /// that is renewed while the server runs is a matter of its `cert_resolver`.
     #[cfg(feature = "tls")]
@@ -34,7 +38,8 @@ pub struct ServerConfig {
 /// A server, to be run on listeners of the application's choice.
 ///
 /// A client that waits for its peer costs no task, buffer or timer: the lobby is the one future that
-/// [`serve`](Self::serve) returns. Each pair of clients is a task of its own.
+/// [`serve`](Self::serve) returns. Each pair of clients is a task of its own, on the application's runtime; or, while it is in
+/// bulk, on one of the server's [own threads](ServerConfig::bulk_threads).
 ///
 /// Who may use it is asked of [`LobbyConfig::admission`]: by default everybody, by `rdv_access::Gate` those with bearer tokens
 /// or grants, and by an [`Admission`](rdv_core::Admission) of your own whoever it lets in:

@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::ServerConfig;
+use super::bulk::{Bulk, Served};
 use super::pair::Pair;
 use crate::driver::{Driver, Socket, Stream, Timer, now};
 use crate::handler::Hook;
@@ -36,6 +37,7 @@ pub(crate) struct Front {
     shortage: Shortage,
     pairs: JoinSet<()>,
     pool: Pool,
+    bulk: Arc<Bulk>,
     handler: Hook,
     drain: Option<Duration>,
     is_draining: bool,
@@ -66,6 +68,7 @@ impl Front {
             shortage: Shortage::default(),
             pairs: JoinSet::new(),
             pool: Pool::default(),
+            bulk: Arc::new(Bulk::new(config.bulk_threads)),
             handler,
             drain: Some(config.drain).filter(|time| !time.is_zero()),
             is_draining: false,
@@ -74,6 +77,11 @@ impl Front {
             #[cfg(feature = "tls")]
             tls: config.tls,
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn bulk(&self) -> &Arc<Bulk> {
+        &self.bulk
     }
 
     /// Takes in what comes by an HTTP stack, too.
@@ -96,6 +104,7 @@ impl Front {
         let mut patience = pin!(tokio::time::sleep(FAREWELL));
         while !self.lobby.is_empty() && !self.turn(patience.as_mut()).await {}
         self.pairs.shutdown().await;
+        self.bulk.shutdown().await;
     }
 
     /// Lets the relays go on for a while, but takes nobody in.
@@ -225,7 +234,8 @@ impl Front {
     fn start(&mut self, matched: Matched) {
         let Matched { relay, dialer, accepter, .. } = matched;
         let sockets = [dialer, accepter].map(|conn| (conn, self.driver.remove(conn)));
-        self.pairs.spawn(Pair::new(relay, sockets, self.pool.clone(), self.handler.clone()));
+        let pair = Pair::new(relay, sockets, self.pool.clone(), self.handler.clone());
+        self.pairs.spawn(Served::new(pair, self.bulk.clone()));
     }
 
     /// Forgets the pairs that are history. Whether there were any.

@@ -8,20 +8,24 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use rdv_core::{Allowance, ConnId, Output, Reject, Relay, RelayEvent, Traffic};
-use rdv_socket::relay::Pool;
+use rdv_socket::relay::{Kind, Pace, Pool};
 
+use super::copy::Sockets;
 use super::path::Path;
 use crate::driver::{Driver, Socket, Timer, now};
 use crate::handler::{Hook, MatchedPair, Relayer, Verdict};
 
-/// Two clients that found each other: a future that ends with their relay. Dropping it shuts the relay down, which
-/// cuts off what is relayed.
+/// Two clients that found each other: a future that ends with their relay, or that may be awaited again once it is served
+/// [elsewhere](super::bulk). Dropping it shuts the relay down, which cuts off what is relayed.
 pub(super) struct Pair {
     relay: Relay,
     /// Until the bytes are carried.
     driver: Option<Box<Driver>>,
     timer: Timer,
     path: Option<Path>,
+    /// How it goes, and what it is taken for.
+    pace: Pace,
+    kind: Kind,
     pool: Pool,
     hook: Hook,
     /// What the handler has seen, once it has; and its own relay, until that begins.
@@ -37,7 +41,8 @@ impl Pair {
             driver.add(conn, socket.ok_or_else(|| ErrorKind::NotConnected.into()));
         }
         let (driver, timer) = (Some(Box::new(driver)), Timer::default());
-        Self { relay, driver, timer, path: None, pool, hook, seen: None, relayer: None }
+        let (pace, kind) = (Pace::new(now()), Kind::Talk);
+        Self { relay, driver, timer, path: None, pace, kind, pool, hook, seen: None, relayer: None }
     }
 
     /// Asks the handler, if there is one, before anything is said to the clients.
@@ -111,6 +116,37 @@ impl Pair {
 }
 
 impl Pair {
+    /// Whether it should be elsewhere from now on: it is in bulk, or is no more.
+    fn judge(&mut self) -> bool {
+        let Some(Path::Copy(copy)) = &mut self.path else {
+            return false;
+        };
+        let Traffic { to_accepter, to_dialer } = copy.traffic();
+        let kind = self.pace.judge(self.kind, to_accepter + to_dialer, now);
+        std::mem::replace(&mut self.kind, kind) != kind && copy.can_move()
+    }
+
+    /// What it is taken for.
+    pub(super) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Leaves the runtime that it belongs to, for another one to take it on.
+    pub(super) fn pack(&mut self) -> Sockets {
+        self.timer = Timer::default();
+        match &mut self.path {
+            Some(Path::Copy(copy)) => copy.pack(),
+            Some(Path::Taken(_)) | None => Sockets::default(),
+        }
+    }
+
+    /// Goes on in the runtime that this is called in.
+    pub(super) fn unpack(&mut self, sockets: Sockets) {
+        if let Some(Path::Copy(copy)) = &mut self.path {
+            copy.unpack(sockets);
+        }
+    }
+
     /// Carries on with the data path, as far as the relay allows; or else the deadline becomes that of the relay. Whether
     /// the relay has been told something.
     fn poll_path(&mut self, cx: &mut Context<'_>, deadline: &mut Option<Instant>) -> bool {
@@ -138,14 +174,18 @@ impl Pair {
 }
 
 impl Future for Pair {
-    type Output = ();
+    type Output = ControlFlow<()>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.introduce();
         while let ControlFlow::Continue(deadline) = self.drain() {
-            ready!(self.poll_turn(cx, deadline));
+            let turn = self.poll_turn(cx, deadline);
+            if turn.is_pending() && self.judge() {
+                return Poll::Ready(ControlFlow::Continue(()));
+            }
+            ready!(turn);
         }
-        Poll::Ready(())
+        Poll::Ready(ControlFlow::Break(()))
     }
 }
 
