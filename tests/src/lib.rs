@@ -2,6 +2,7 @@
 //! side, and fixtures, which are dialogues in a small language of their own ([`fixture`]).
 
 pub mod adapter;
+pub mod also;
 pub mod answer;
 pub mod attempt;
 pub mod cut;

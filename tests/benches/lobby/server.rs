@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rdv_core::LobbyConfig;
+use rdv_tests::also;
 use rdv_tests::answer::switching;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::Runtime;
@@ -37,7 +38,7 @@ pub(crate) struct Server {
 impl Kind {
     pub(crate) fn all() -> impl Iterator<Item = Kind> {
         let ours = [Kind::Plain, Kind::PlainTokio, Kind::Blocking, Kind::Tokio, Kind::Smol];
-        ours.into_iter().chain(also().map(|_| Kind::Also))
+        ours.into_iter().chain(also::command().map(|_| Kind::Also))
     }
 
     pub(crate) fn name(self) -> &'static str {
@@ -47,7 +48,7 @@ impl Kind {
             Kind::Blocking => "rdv-blocking",
             Kind::Tokio => "rdv-tokio",
             Kind::Smol => "rdv-smol",
-            Kind::Also => "RDV_BENCH_ALSO",
+            Kind::Also => also::NAME,
         }
     }
 
@@ -65,7 +66,8 @@ impl Server {
     /// On the CPUs and in the network namespace of the calling thread.
     pub(crate) fn start(kind: Kind) -> Self {
         if kind == Kind::Also {
-            return Self::start_other();
+            let child = also::start(ALSO_PORT).expect("RDV_BENCH_ALSO is a command");
+            return Self { child, port: ALSO_PORT };
         }
         let program = std::env::current_exe().expect("this program has a path");
         let mut child = Command::new(program)
@@ -78,23 +80,6 @@ impl Server {
         let mut answers = BufReader::new(child.stdout.take().expect("stdout is piped"));
         answers.read_line(&mut port).expect("the server says where it listens");
         Self { child, port: port.trim().parse().expect("a port") }
-    }
-
-    fn start_other() -> Self {
-        let port = 4999;
-        let command = also().expect("there is one").replace("{}", &format!("0.0.0.0:{port}"));
-        let mut words = command.split(' ');
-        let child = Command::new(words.next().expect("a program"))
-            .args(words)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("RDV_BENCH_ALSO can be started");
-        let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        while std::net::TcpStream::connect(addr).is_err() {
-            thread::yield_now();
-        }
-        Self { child, port }
     }
 
     /// Any of its addresses.
@@ -244,9 +229,7 @@ fn answer() -> String {
     switching("127.0.0.1:40000", "127.0.0.1:40001")
 }
 
-fn also() -> Option<String> {
-    std::env::var("RDV_BENCH_ALSO").ok()
-}
-
 /// The argument that makes a server of this program.
 pub(crate) const SERVE: &str = "serve";
+/// Nobody else has it in this namespace.
+const ALSO_PORT: u16 = 4999;

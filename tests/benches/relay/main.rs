@@ -6,7 +6,9 @@
 //! does so for all of them; ratios bear that, figures do not. It all happens in a network namespace whose sockets are on
 //! cubic, for bbr paces loopback.
 //!
-//! `RDV_BENCH_RUNS=9` has more runs of each (5), `RDV_BENCH_SECONDS=3` longer ones (1), `RDV_BENCH_ONLY=tokio` fewer servers.
+//! `RDV_BENCH_RUNS=9` has more runs of each (5), `RDV_BENCH_SECONDS=3` longer ones (1), `RDV_BENCH_ONLY=tokio` fewer servers,
+//! and `RDV_BENCH_MEASURES=one,beside` fewer measures than `one,eight,ping,beside`.
+//! `RDV_BENCH_ALSO=COMMAND` measures another server of rdv/1 too: `{}` in it stands for the address to listen on.
 
 #[cfg(target_os = "linux")]
 mod load;
@@ -45,19 +47,29 @@ fn measure() {
     let seconds = variable("RDV_BENCH_SECONDS")
         .map_or(1.0, |seconds| seconds.parse().expect("RDV_BENCH_SECONDS is no number"));
     let only = variable("RDV_BENCH_ONLY").unwrap_or_default();
+    let measures = variable("RDV_BENCH_MEASURES").unwrap_or_else(|| "one,eight,ping,beside".to_owned());
+    let is_asked = |measure| measures.split(',').any(|asked| asked == measure);
     let lasts = Duration::from_secs_f64(seconds);
     let kinds: Vec<_> = Kind::ALL
         .into_iter()
-        .filter(|kind| kind.is_baseline() || kind.name().contains(&only))
+        .filter(|kind| kind.is_baseline() || *kind == Kind::Also || kind.name().contains(&only))
         .filter(|kind| kind.is_there())
         .collect();
     let mut rows: Vec<_> = kinds.iter().map(|kind| table::Row::new(kind.name())).collect();
     for run in 1..=runs {
         for (kind, row) in kinds.iter().zip(&mut rows) {
-            row.one.push(Bulk::measure(*kind, 1, lasts));
-            row.eight.push(Bulk::measure(*kind, 8, lasts));
-            row.ping_pong.push(PingPong::measure(*kind, 0, lasts));
-            row.beside.push(PingPong::measure(*kind, 2, lasts));
+            if is_asked("one") {
+                row.one.push(Bulk::measure(*kind, 1, lasts));
+            }
+            if is_asked("eight") {
+                row.eight.push(Bulk::measure(*kind, 8, lasts));
+            }
+            if is_asked("ping") {
+                row.ping_pong.push(PingPong::measure(*kind, 0, lasts));
+            }
+            if is_asked("beside") {
+                row.beside.push(PingPong::measure(*kind, 2, lasts));
+            }
         }
         eprintln!("run {run} of {runs}: done");
     }

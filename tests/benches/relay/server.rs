@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use nix::time::ClockId;
 use nix::unistd::Pid;
+use rdv_tests::also;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 
@@ -26,6 +27,8 @@ pub(crate) enum Kind {
     Blocking,
     Tokio,
     Smol,
+    /// Somebody else's.
+    Also,
 }
 
 /// A server in a process of its own, which ends with it.
@@ -37,8 +40,8 @@ pub(crate) struct Server {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Kind; 6] =
-        [Kind::Direct, Kind::Proxy, Kind::Haproxy, Kind::Blocking, Kind::Tokio, Kind::Smol];
+    pub(crate) const ALL: [Kind; 7] =
+        [Kind::Direct, Kind::Proxy, Kind::Haproxy, Kind::Blocking, Kind::Tokio, Kind::Smol, Kind::Also];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -48,6 +51,7 @@ impl Kind {
             Kind::Blocking => "rdv-blocking",
             Kind::Tokio => "rdv-tokio",
             Kind::Smol => "rdv-smol",
+            Kind::Also => also::NAME,
         }
     }
 
@@ -58,15 +62,21 @@ impl Kind {
     /// Whether it can be measured here.
     pub(crate) fn is_there(self) -> bool {
         let version = || Command::new(HAPROXY).arg("-v").stdout(Stdio::null()).status();
-        self != Kind::Haproxy || version().is_ok_and(|status| status.success())
+        match self {
+            Kind::Haproxy => version().is_ok_and(|status| status.success()),
+            Kind::Also => also::command().is_some(),
+            Kind::Direct | Kind::Proxy | Kind::Blocking | Kind::Tokio | Kind::Smol => true,
+        }
     }
 }
 
 impl Server {
     /// On the CPUs and in the network namespace of the calling thread. A proxy leads to `target`.
     pub(crate) fn start(kind: Kind, target: SocketAddr) -> Self {
-        if kind == Kind::Haproxy {
-            return Self::start_haproxy(target);
+        match kind {
+            Kind::Haproxy => return Self::start_haproxy(target),
+            Kind::Also => return Self::start_other(),
+            Kind::Direct | Kind::Proxy | Kind::Blocking | Kind::Tokio | Kind::Smol => {}
         }
         let program = std::env::current_exe().expect("this program has a path");
         let mut child = Command::new(program)
@@ -83,9 +93,7 @@ impl Server {
     }
 
     fn start_haproxy(target: SocketAddr) -> Self {
-        // Nobody else takes a port in this namespace.
-        let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
-        let addr = free.expect("a free port");
+        let addr = free_addr();
         let file = std::env::temp_dir().join(format!("rdv-bench-{}-{}.cfg", std::process::id(), addr.port()));
         let config = format!(
             "global\n maxconn 64\n maxpipes 48\n tune.pipesize 1048576\n\
@@ -107,6 +115,12 @@ impl Server {
             thread::sleep(Duration::from_millis(5));
         }
         server
+    }
+
+    fn start_other() -> Self {
+        let addr = free_addr();
+        let child = also::start(addr.port()).expect("RDV_BENCH_ALSO is a command");
+        Self { child, addr, file: None }
     }
 
     /// Without a connection, which would become one to the target.
@@ -147,7 +161,7 @@ pub(crate) fn serve(args: &[String]) {
 fn begin(kind: Kind, target: SocketAddr) -> SocketAddr {
     let addr = "127.0.0.1:0".parse().expect("an address");
     match kind {
-        Kind::Direct | Kind::Haproxy => panic!("that is no server of this program's"),
+        Kind::Direct | Kind::Haproxy | Kind::Also => panic!("that is no server of this program's"),
         Kind::Proxy => {
             let runtime = Runtime::new().expect("a runtime");
             let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a free port");
@@ -178,6 +192,12 @@ fn begin(kind: Kind, target: SocketAddr) -> SocketAddr {
             addr
         }
     }
+}
+
+/// That stays free, for nobody else takes a port in this namespace.
+fn free_addr() -> SocketAddr {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
+    free.expect("a free port")
 }
 
 async fn proxy(listener: TcpListener, target: SocketAddr) {

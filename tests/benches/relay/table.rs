@@ -61,6 +61,8 @@ pub(crate) fn markdown(rows: &[Row]) -> String {
         for part in [|times: &PingPong| times.p50.as_secs_f64(), |times: &PingPong| times.p99.as_secs_f64()] {
             cells.push(format!("{:.2}", median(&row.beside, part) * 1e3));
         }
+        // What was not measured.
+        cells.iter_mut().filter(|cell| cell.contains("NaN")).for_each(String::clear);
         text += &line(&cells);
     }
     text
