@@ -7,8 +7,9 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::mpsc::channel;
 use std::thread;
 
-use common::proxy::{Speaks, TestProxy};
 use common::{Finished, Program, Rdv, Server, run};
+use rdv_tests::proxy::{Speaks, TestProxy};
+use rdv_tests::refusing;
 use serde_json::Value;
 
 const PROGRAM: Program = Program::Rdv;
@@ -157,7 +158,7 @@ fn a_proxy_on_the_way_is_named() {
     assert_eq!(proxy.asked().len(), 6, "{:?}", proxy.asked());
 
     drop(proxy);
-    let addr = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap();
+    let (_socket, addr) = refusing();
     let end = run(&["check", "--proxy", &format!("http://me:secret@{addr}"), &server.url]);
     assert_eq!(end.status, Some(1), "{:#?}", end.log);
     let why = format!(
@@ -168,7 +169,7 @@ fn a_proxy_on_the_way_is_named() {
 
 #[test]
 fn a_server_that_is_not_there_is_1() {
-    let addr = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap();
+    let (_socket, addr) = refusing();
     let url = format!("http://{addr}");
     let end = run(&["check", &url]);
     assert_eq!(end.status, Some(1), "{:#?}", end.log);

@@ -2,13 +2,14 @@
 
 mod common;
 
-use std::net::TcpListener;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use rdv_core::{ConnectError, Phase, ServerUrl, Token};
 use rdv_smol::{Client, Conn, Error};
 use smol::future::{FutureExt, zip};
 use smol::io::{AsyncReadExt, AsyncWriteExt};
+use socket2::{Domain, Socket, Type};
 
 use common::{TestServer, client, exchange, exchange_at_once, has_ipv6, soon, token};
 
@@ -145,7 +146,10 @@ fn a_refusal_comes_with_its_body() {
 #[test]
 fn a_refused_connection_names_the_address() {
     smol::block_on(async {
-        let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        // Bound and not listening, the port refuses.
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        let closed = socket.local_addr().unwrap().as_socket().unwrap();
         let url = format!("http://{closed}").parse().unwrap();
         let err = soon("an error", Client::default().dial(&url, &token())).await.unwrap_err();
         match err.connect_error() {

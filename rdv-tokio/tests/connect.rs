@@ -7,7 +7,7 @@ use std::time::Duration;
 use rdv_core::{ConnectError, Phase};
 use rdv_tokio::{Client, Error, ServerConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use common::{TestServer, client, exchange, exchange_at_once, has_ipv6, refusal, replaced, soon, token};
 
@@ -130,7 +130,10 @@ async fn a_refusal_comes_with_its_body() {
 
 #[tokio::test]
 async fn a_refused_connection_names_the_address() {
-    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    // Bound and not listening, the port refuses.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let closed = socket.local_addr().unwrap();
     let url = format!("http://{closed}").parse().unwrap();
     let err = soon("an error", Client::default().dial(&url, &token())).await.unwrap_err();
     match err.connect_error() {

@@ -66,9 +66,12 @@ pub fn has_ipv6() -> bool {
     bound.is_ok()
 }
 
-/// An address on which nobody listens, and nobody will while the returned socket lives.
+/// An address on which nobody listens. Nobody is given it while the returned socket lives; on Linux a program that asks
+/// for this very port gets it, if it sets SO_REUSEADDR.
 pub fn refusing() -> (socket2::Socket, SocketAddr) {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    #[cfg(target_os = "linux")]
+    socket.set_reuse_address(true).unwrap();
     socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
     let addr = socket.local_addr().unwrap().as_socket().unwrap();
     (socket, addr)

@@ -1,5 +1,4 @@
-//! A small proxy: HTTP CONNECT or SOCKS5, with or without a password. It needs nothing but std, and is generous with
-//! threads.
+//! A small proxy: HTTP CONNECT or SOCKS5, with or without a password. It is generous with threads.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};

@@ -3,18 +3,16 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use rdv_core::{ConnectError, Proxy, ProxyFault, Role};
 use rdv_tests::adapter::{Adapter, Blocking, Party, meet};
 use rdv_tests::ground::token;
 use rdv_tests::server::TestServer;
 use rdv_tests::tls::Authority;
-use rdv_tests::{SOON, for_each_adapter, pattern, refusing};
+use rdv_tests::{for_each_adapter, pattern, refusing, until};
 
 for_each_adapter! {
     tinyproxy
@@ -111,31 +109,25 @@ struct Daemon {
 
 impl Daemon {
     /// On a free port. `None`, and says so, if there is no such program.
-    fn start(mut command: impl FnMut(SocketAddr) -> Command) -> Option<Self> {
-        for _ in 0..PORTS {
-            // Somebody may take the port before the program does; then it ends, and another port is tried.
-            let addr = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).unwrap();
-            let mut command = command(addr);
-            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-            let child = match command.spawn() {
-                Ok(child) => child,
-                Err(err) if err.kind() == ErrorKind::NotFound => {
-                    eprintln!("skipped: {:?} is not installed", command.get_program());
-                    return None;
-                }
-                Err(err) => panic!("{:?} does not start: {err}", command.get_program()),
-            };
-            let mut daemon = Self { addr, child };
-            let started = Instant::now();
-            while daemon.child.try_wait().unwrap().is_none() {
-                if TcpStream::connect(addr).is_ok() {
-                    return Some(daemon);
-                }
-                assert!(started.elapsed() < SOON, "{:?} does not listen", command.get_program());
-                thread::sleep(Duration::from_millis(5));
+    fn start(command: impl FnOnce(SocketAddr) -> Command) -> Option<Self> {
+        let (_kept, addr) = refusing();
+        let mut command = command(addr);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = match command.spawn() {
+            Ok(child) => child,
+            Err(err) if err.kind() == ErrorKind::NotFound => {
+                eprintln!("skipped: {:?} is not installed", command.get_program());
+                return None;
             }
-        }
-        panic!("the proxy ends at once, on {PORTS} ports");
+            Err(err) => panic!("{:?} does not start: {err}", command.get_program()),
+        };
+        let mut daemon = Self { addr, child };
+        until("the proxy listens", || {
+            let ended = daemon.child.try_wait().unwrap();
+            assert_eq!(ended, None, "{:?} ends at once", command.get_program());
+            TcpStream::connect(addr).is_ok()
+        });
+        Some(daemon)
     }
 }
 
@@ -149,8 +141,6 @@ impl Drop for Daemon {
 /// Who may use a locked proxy. Not every proxy can have a colon in the password.
 const USER: &str = "me";
 const PASSWORD: &str = "secret";
-/// As many are tried.
-const PORTS: usize = 10;
 
 fn remove(path: &PathBuf) {
     // It is in the temporary directory: left over is not worth a failure.

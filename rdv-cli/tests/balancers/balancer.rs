@@ -1,11 +1,13 @@
 //! HAProxy and nginx by the configurations in `dist/`, with the ports of a test in the place of theirs.
 
 use std::io::ErrorKind;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, fs, process};
+
+use rdv_tests::refusing;
 
 use crate::until;
 
@@ -31,9 +33,7 @@ impl Balancer {
         let name = format!("rdv-balancer-{}-{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let dir = env::temp_dir().join(name);
         fs::create_dir(&dir).unwrap();
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let addr = free.local_addr().unwrap();
-        drop(free);
+        let (_kept, addr) = refusing();
         let mut balancer = Self { kind, addr, dir, children: Vec::new() };
         balancer.configure(servers);
         match balancer.command().spawn() {

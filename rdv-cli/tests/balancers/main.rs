@@ -9,7 +9,7 @@ mod fake;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use balancer::{Balancer, Kind};
 use common::{PATIENCE, Program, Rdv, data};
 use fake::Fakes;
+use rdv_tests::refusing;
 
 const PROGRAM: Program = Program::Rdv;
 
@@ -285,10 +286,7 @@ fn refusals_come_through(kind: Kind) {
 }
 
 fn no_server_is_left(kind: Kind, answer: &str) {
-    // Ports of another address: on this one, nobody is likely to listen.
-    let others: Vec<_> = (0..3).map(|_| TcpListener::bind("127.0.0.2:0").unwrap()).collect();
-    let nobody: Vec<_> =
-        others.iter().map(|it| SocketAddr::from(([127, 0, 0, 1], it.local_addr().unwrap().port()))).collect();
+    let (_sockets, nobody): (Vec<_>, Vec<_>) = (0..3).map(|_| refusing()).unzip();
     let Some(balancer) = Balancer::start(kind, &nobody) else { return };
     let head = Client::ask(balancer.addr, "DIAL", "tok").head();
     assert!(head.starts_with(answer) && head.is_empty() == answer.is_empty(), "{head:?}");

@@ -5,10 +5,6 @@
 #![allow(dead_code)]
 
 mod program;
-/// Needs nothing but std, so it is had from the tests of the workspace as it is.
-#[allow(unreachable_pub)]
-#[path = "../../../tests/src/proxy.rs"]
-pub(crate) mod proxy;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};

@@ -1,9 +1,11 @@
 //! Proxies: by the flag, by the environment, and what goes wrong with them.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
+
+use rdv_tests::proxy::{PASSWORD, Speaks, TestProxy, USER};
+use rdv_tests::refusing;
 
 use crate::PROGRAM;
-use crate::common::proxy::{PASSWORD, Speaks, TestProxy, USER};
 use crate::common::{Finished, Rdv, Server, TOKEN, run};
 
 /// A proxy in front of a server.
@@ -125,8 +127,7 @@ fn the_environment_names_a_proxy() {
 fn a_proxy_without_a_way_is_1() {
     let server = Server::start(&[]);
     let locked = behind(&server, Speaks::Http, true);
-    // Bound and not listening, the port refuses.
-    let gone: SocketAddr = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).unwrap();
+    let (_socket, gone) = refusing();
     let leads_nowhere = TestProxy::start(Speaks::Socks5, false, gone);
     let rows = [
         (

@@ -4,6 +4,8 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread;
 
+use rdv_tests::refusing;
+
 use crate::common::{Finished, Rdv, Server, TOKEN, run};
 
 #[test]
@@ -68,8 +70,7 @@ fn help_and_version_are_0() {
 
 #[test]
 fn a_server_that_is_not_there_is_1() {
-    // Bound and not listening, the port refuses.
-    let addr = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap();
+    let (_socket, addr) = refusing();
     let end = run(&["dial", &format!("http://{addr}"), TOKEN]);
     assert_eq!(end.status, Some(1), "{:#?}", end.log);
     assert_eq!(
