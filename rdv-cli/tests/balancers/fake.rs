@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
-use crate::Client;
+use crate::client::Client;
 
 pub(crate) struct Fakes {
     pub(crate) addrs: Vec<SocketAddr>,

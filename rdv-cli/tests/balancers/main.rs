@@ -3,18 +3,19 @@
 #![cfg(target_os = "linux")]
 
 mod balancer;
+mod client;
 #[path = "../common/mod.rs"]
 mod common;
 mod fake;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use balancer::{Balancer, Kind};
+use client::{Client, meet_somehow, pair};
 use common::{PATIENCE, Program, Rdv, data};
 use fake::Fakes;
 use rdv_tests::refusing;
@@ -312,32 +313,6 @@ fn token(n: u64) -> String {
     format!("{:016x}", state ^ (state >> 31))
 }
 
-/// A pair behind its 101.
-fn pair(addr: SocketAddr, token: &str) -> [Client; 2] {
-    let mut pair = ["DIAL", "ACCEPT"].map(|method| Client::ask(addr, method, token));
-    for client in &mut pair {
-        let head = client.head();
-        assert!(head.starts_with("HTTP/1.1 101 "), "{token}: {head:?}");
-        // The address is the client's own, behind the balancer too.
-        let observed = format!("\r\nrdv-observed-addr: {}\r\n", client.0.local_addr().unwrap());
-        assert!(head.to_lowercase().contains(&observed), "{observed:?} is not in {head:?}");
-    }
-    pair
-}
-
-/// As a client does that is refused for a while: both come again.
-fn meet_somehow(addr: SocketAddr, token: &str) {
-    let started = Instant::now();
-    loop {
-        let mut pair = ["DIAL", "ACCEPT"].map(|method| Client::ask(addr, method, token));
-        let heads = pair.each_mut().map(|client| client.head_within(Duration::from_secs(2)));
-        if heads.iter().all(|head| head.starts_with("HTTP/1.1 101 ")) {
-            return;
-        }
-        assert!(started.elapsed() < PATIENCE, "{token} does not meet: {heads:?}");
-    }
-}
-
 /// How many connections to a server's port stand. While others come and go, the kernel's table may have a line twice, or
 /// leave one out.
 fn established(server: SocketAddr) -> usize {
@@ -367,73 +342,5 @@ fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     while !is_so() {
         assert!(started.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
         thread::sleep(Duration::from_millis(5));
-    }
-}
-
-/// A raw client of a server, or of what is in front of it.
-struct Client(TcpStream);
-
-impl Client {
-    fn new(addr: SocketAddr) -> Self {
-        let tcp = TcpStream::connect(addr).unwrap();
-        tcp.set_nodelay(true).unwrap();
-        tcp.set_read_timeout(Some(PATIENCE)).unwrap();
-        Self(tcp)
-    }
-
-    fn ask(addr: SocketAddr, method: &str, token: &str) -> Self {
-        let mut client = Self::new(addr);
-        client.say(&format!(
-            "{method} /{token} HTTP/1.1\r\nHost: rdv.test\r\nConnection: upgrade\r\nUpgrade: rdv/1\r\n\r\n"
-        ));
-        client
-    }
-
-    fn say(&mut self, text: &str) {
-        // If the other side is gone, what is heard will tell.
-        let _ = self.0.write_all(text.as_bytes());
-    }
-
-    fn finish(&self) {
-        let _ = self.0.shutdown(Shutdown::Write);
-    }
-
-    fn head(&mut self) -> String {
-        self.head_within(PATIENCE)
-    }
-
-    /// What there is of an answer's head by then.
-    fn head_within(&mut self, patience: Duration) -> String {
-        self.0.set_read_timeout(Some(patience)).unwrap();
-        let (mut head, mut byte) = (Vec::new(), [0]);
-        while !head.ends_with(b"\r\n\r\n") && matches!(self.0.read(&mut byte), Ok(1)) {
-            head.push(byte[0]);
-        }
-        self.0.set_read_timeout(Some(PATIENCE)).unwrap();
-        String::from_utf8_lossy(&head).into_owned()
-    }
-
-    /// Whether this comes, and not the end.
-    fn hears(&mut self, text: &str) -> bool {
-        let mut heard = vec![0; text.len()];
-        match self.0.read_exact(&mut heard) {
-            Ok(()) => {
-                assert_eq!(heard, text.as_bytes());
-                true
-            }
-            Err(err) if matches!(err.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset) => false,
-            Err(err) => panic!("neither {text:?} nor the end: {err}"),
-        }
-    }
-
-    fn expect(&mut self, text: &str) {
-        assert!(self.hears(text), "the end came instead of {text:?}");
-    }
-
-    /// All up to an orderly end.
-    fn rest(&mut self) -> String {
-        let mut rest = String::new();
-        self.0.read_to_string(&mut rest).expect("an orderly end");
-        rest
     }
 }
