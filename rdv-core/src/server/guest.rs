@@ -23,6 +23,8 @@ pub(super) struct Guest {
     pub(super) queue: Option<Patience>,
     pub(super) place: Place,
     pub(super) reading: bool,
+    /// Whether the server speaks TLS with it.
+    pub(super) is_tls: bool,
     /// How often it has asked for its address, and been told.
     pub(super) told: u8,
     /// What it has said behind its request. For one that waits there is none: it is to be idle.
@@ -65,6 +67,7 @@ impl Guest {
             queue: None,
             place: Place::none(now),
             reading: false,
+            is_tls: false,
             told: 0,
             behind: Box::default(),
         }

@@ -291,7 +291,8 @@ impl Lobby {
     /// For a person with a browser.
     fn show(&mut self, now: Instant, conn: ConnId, visit: &Visit) {
         self.census.metrics().showed_page();
-        self.see_off(now, conn, visit.answer(), Reason::Visited);
+        let is_tls = self.guests.get(conn).is_some_and(|guest| guest.is_tls);
+        self.see_off(now, conn, visit.answer(is_tls), Reason::Visited);
     }
 
     fn head_reader(&self) -> HeadReader {

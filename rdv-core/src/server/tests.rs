@@ -26,6 +26,7 @@ use std::time::{Duration, Instant};
 
 use super::{
     Lobby, LobbyConfig, LobbyEvent, Matched, Reason, Relay, RelayEnd, RelayEvent, RelayReport, Splice,
+    TlsStart,
 };
 use crate::io::{ConnId, Input, Output};
 use crate::tests::bench::{Bench, Machine, State, beginning};
@@ -74,6 +75,13 @@ impl Bench<Lobby> {
         let conn = self.machine.handle_accept(self.now, addr(remote));
         self.accepted(conn, addr(remote));
         conn
+    }
+
+    /// The same at a server that speaks TLS.
+    fn accept_tls(&mut self, remote: &str) -> (ConnId, TlsStart) {
+        let (conn, start) = self.machine.handle_accept_tls(self.now, addr(remote));
+        self.accepted(conn, addr(remote));
+        (conn, start)
     }
 
     /// A client connects, each from a port of its own.

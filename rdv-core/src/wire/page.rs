@@ -25,10 +25,13 @@ impl Visit {
         Some(Self { host: host.map(str::to_owned), is_head: method == "HEAD" })
     }
 
-    /// The whole answer. The connection is closed behind it.
-    pub(crate) fn answer(&self) -> Bytes {
+    /// The whole answer. The connection, which the server may have made TLS of, is closed behind it.
+    pub(crate) fn answer(&self, is_tls: bool) -> Bytes {
         let host = self.host.as_deref().unwrap_or("example.com:8080");
-        let body = [PAGE_BEGIN, STYLE, PAGE_MIDDLE, &USAGE.replace("HOST", host), PAGE_END].concat();
+        // Otherwise a proxy may have.
+        let (scheme, hint) = if is_tls { ("https", "") } else { ("http", HINT) };
+        let usage = USAGE.replace("HINT", hint).replace("URL", &format!("{scheme}://{host}"));
+        let body = [PAGE_BEGIN, STYLE, PAGE_MIDDLE, &usage, PAGE_END].concat();
         let head = format!(
             "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\nContent-Type: text/html; charset=utf-8\r\n\
              Cache-Control: no-store\r\nContent-Security-Policy: default-src 'none'; style-src '{STYLE_HASH}'; \
@@ -84,14 +87,15 @@ passes their bytes on.</p>
 
 const USAGE: &str = "<h2>Try it</h2>
 <p>With the <code>rdv</code> command, on one machine:</p>
-<pre>rdv accept http://HOST TOKEN</pre>
+<pre>rdv accept URL TOKEN</pre>
 <p>and on the other:</p>
-<pre>rdv dial http://HOST TOKEN</pre>
+<pre>rdv dial URL TOKEN</pre>
 <p>What you type on one side then comes out on the other. <code>TOKEN</code> is any text that both know and nobody
-else: make a new one for each connection. Write <code>https://</code> if that is what your browser shows.</p>
+else: make a new one for each connection.HINT</p>
 <p>This tells what to expect of your network:</p>
-<pre>rdv check http://HOST</pre>
+<pre>rdv check URL</pre>
 ";
+const HINT: &str = " Write <code>https://</code> if that is what your browser shows.";
 
 const PAGE_END: &str = "<h2>More</h2>
 <p>The <a href=\"https://github.com/rdv-rs/rdv\">project's page</a> has the program, and libraries for programs of your

@@ -29,16 +29,16 @@ impl Lobby {
     ///
     /// It carries the client's bytes: where there is TLS on it, that is beneath.
     pub fn handle_accept(&mut self, now: Instant, remote: SocketAddr) -> ConnId {
-        self.accept(now, remote, false)
+        self.accept(now, remote, None)
     }
 
     /// Names a connection that came in to a server that speaks TLS, and says when that begins.
     pub fn handle_accept_tls(&mut self, now: Instant, remote: SocketAddr) -> (ConnId, TlsStart) {
         let start = if self.config.trusts(remote.ip()) { TlsStart::WhenTold } else { TlsStart::AtOnce };
-        (self.accept(now, remote, start == TlsStart::WhenTold), start)
+        (self.accept(now, remote, Some(start)), start)
     }
 
-    fn accept(&mut self, now: Instant, remote: SocketAddr, tls_when_told: bool) -> ConnId {
+    fn accept(&mut self, now: Instant, remote: SocketAddr, tls: Option<TlsStart>) -> ConnId {
         let conn = self.out.issue();
         self.watch.accepted(now, conn);
         self.census.metrics().connected();
@@ -57,7 +57,7 @@ impl Lobby {
             return conn;
         }
         let (stage, first_read) = if household.is_none() {
-            let introduction = Introduction::new(tls_when_told);
+            let introduction = Introduction::new(tls == Some(TlsStart::WhenTold));
             let first_read = introduction.reader.next_read();
             (Stage::Introducing(Box::new(introduction)), first_read)
         } else {
@@ -65,7 +65,8 @@ impl Lobby {
             let first_read = reader.next_read();
             (Stage::Asking(reader), first_read)
         };
-        self.guests.insert(conn, Guest::new(now, remote, household, stage));
+        self.guests
+            .insert(conn, Guest { is_tls: tls.is_some(), ..Guest::new(now, remote, household, stage) });
         if let Some(household) = household {
             self.per_addr.add(household);
         }

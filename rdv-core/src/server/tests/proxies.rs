@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::HeaderName;
 
 use super::*;
-use crate::{Intent, Observed, TlsStart};
+use crate::{Intent, Observed};
 
 fn behind(trusted: &[&str]) -> LobbyConfig {
     LobbyConfig {
@@ -201,22 +201,15 @@ fn health_checks_are_quiet() {
     assert_eq!((lobby.answer(late), lobby.answer(silent)), ("head-timeout", ""));
 }
 
-/// A connection to a server that speaks TLS.
-fn tls(lobby: &mut Bench<Lobby>, remote: &str) -> (ConnId, TlsStart) {
-    let (conn, start) = lobby.machine.handle_accept_tls(lobby.now, addr(remote));
-    lobby.accepted(conn, addr(remote));
-    (conn, start)
-}
-
 #[test]
 fn tls_begins_behind_the_proxy_s_word() {
     let mut lobby = Bench::open(behind(&["10.0.0.1"]));
-    let (direct, start) = tls(&mut lobby, "198.51.100.7:7");
+    let (direct, start) = lobby.accept_tls("198.51.100.7:7");
     assert_eq!(start, TlsStart::AtOnce);
     lobby.says(direct, request(Role::Accept, "tok"));
 
     for (says, read_on) in [(V2_CLIENT, 0), (b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03rest", 0)] {
-        let (conn, start) = tls(&mut lobby, "10.0.0.1:1");
+        let (conn, start) = lobby.accept_tls("10.0.0.1:1");
         assert_eq!(start, TlsStart::WhenTold);
         lobby.log();
         lobby.says(conn, says);
@@ -250,7 +243,7 @@ fn what_has_been_read_of_tls_is_given_to_it() {
 fn nobody_is_answered_in_clear_where_tls_is_expected() {
     for says in [&b"PROXY TCP4 nonsense\r\n"[..], b"PROXY TCP4 192.0.2.1"] {
         let mut lobby = Bench::open(behind(&["10.0.0.1"]));
-        let (conn, _) = tls(&mut lobby, "10.0.0.1:1");
+        let (conn, _) = lobby.accept_tls("10.0.0.1:1");
         lobby.says(conn, says);
         lobby.wait(10_000);
         assert_eq!((lobby.written(conn), lobby.state(conn)), (&b""[..], State::Closed));
@@ -259,7 +252,7 @@ fn nobody_is_answered_in_clear_where_tls_is_expected() {
     // Too many of one client are told so in TLS.
     let mut lobby = Bench::open(LobbyConfig { max_conns_per_addr: 1, ..behind(&["10.0.0.1"]) });
     for answer in ["", "full-for-addr"] {
-        let (conn, _) = tls(&mut lobby, "10.0.0.1:1");
+        let (conn, _) = lobby.accept_tls("10.0.0.1:1");
         lobby.says(conn, V2_CLIENT);
         assert_eq!(lobby.written(conn), b"");
         lobby.connects(conn);
@@ -268,7 +261,7 @@ fn nobody_is_answered_in_clear_where_tls_is_expected() {
     // A handshake that fails, or takes too long.
     let mut lobby = Bench::open(behind(&["10.0.0.1"]));
     for patient in [false, true] {
-        let (conn, _) = tls(&mut lobby, "10.0.0.1:1");
+        let (conn, _) = lobby.accept_tls("10.0.0.1:1");
         lobby.says(conn, V2_CLIENT);
         if patient {
             lobby.wait(10_000);

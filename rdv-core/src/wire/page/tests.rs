@@ -2,7 +2,7 @@ use crate::wire::{Answered, Asked, Reject};
 
 fn answer(head: &str) -> Option<String> {
     match Asked::parse(head.as_bytes()) {
-        Ok(Asked::Page(visit)) => Some(String::from_utf8(visit.answer().to_vec()).unwrap()),
+        Ok(Asked::Page(visit)) => Some(String::from_utf8(visit.answer(false).to_vec()).unwrap()),
         Ok(Asked::Peer(_) | Asked::Addr(_)) | Err(_) => None,
     }
 }
