@@ -3,21 +3,21 @@
 mod copy;
 mod crew;
 mod front;
+mod handle;
 mod shift;
 mod undecided;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
 
 use mio::{Poll, Waker};
-use rdv_core::{LobbyConfig, Metrics};
+use rdv_core::LobbyConfig;
 use rdv_socket::ListenAddr;
 
 use self::front::Front;
+pub use self::handle::ServerHandle;
 
 /// What an operator decides.
 #[derive(Clone, Debug, Default)]
@@ -86,16 +86,6 @@ pub struct Server {
     handle: ServerHandle,
 }
 
-/// A server as other threads see it: they can end it, and look at its metrics.
-#[derive(Clone, Debug)]
-pub struct ServerHandle {
-    stop: Arc<AtomicBool>,
-    drain: Arc<Mutex<Option<Duration>>>,
-    metrics: Arc<Metrics>,
-    waker: Arc<Waker>,
-    tls: Arc<Mutex<Option<Arc<rustls::ServerConfig>>>>,
-}
-
 impl Server {
     /// Listens on an address: `:8080` is port 8080 in both families, and port 0 a free one.
     ///
@@ -124,10 +114,8 @@ impl Server {
             listener.set_nonblocking(true)?;
         }
         let poll = Poll::new()?;
-        let waker = Arc::new(Waker::new(poll.registry(), front::WAKER)?);
-        let tls = Arc::new(Mutex::new(config.tls.clone()));
-        let handle =
-            ServerHandle { stop: Arc::default(), drain: Arc::default(), metrics: Arc::default(), waker, tls };
+        let waker = Waker::new(poll.registry(), front::WAKER)?;
+        let handle = ServerHandle::new(waker, config.tls.clone());
         Ok(Server { listeners, config, poll, handle })
     }
 
@@ -156,71 +144,7 @@ impl Server {
     }
 }
 
-impl ServerHandle {
-    /// Shuts the server down: it listens no more, clients that wait are answered 503, and relays are cut off with
-    /// an RST. [`Server::run`] returns soon after.
-    pub fn shutdown(&self) {
-        self.stop.store(true, Ordering::Release);
-        self.wake();
-    }
-
-    /// Lets the server end once its relays have, at the latest after this time, when it [shuts down](Self::shutdown).
-    /// Clients that wait, and those that come meanwhile, are answered 503 with `Retry-After`.
-    pub fn drain(&self, time: Duration) {
-        *self.drain.lock().unwrap_or_else(PoisonError::into_inner) = Some(time);
-        self.wake();
-    }
-
-    fn wake(&self) {
-        if let Err(err) = self.waker.wake() {
-            log::warn!("cannot wake the server to end it: {err}");
-        }
-    }
-
-    /// What the server has counted: [`Metrics::render`] is what Prometheus reads.
-    pub fn metrics(&self) -> &Arc<Metrics> {
-        &self.metrics
-    }
-
-    /// Whether the lobby's loop turns: it is woken, and has this long to notice. For a health check; a server that does
-    /// not run yet, or no longer, does not.
-    pub fn is_alive(&self, patience: Duration) -> bool {
-        let before = self.metrics.turns();
-        let until = Instant::now() + patience;
-        if self.waker.wake().is_err() {
-            return false;
-        }
-        while self.metrics.turns() == before {
-            if Instant::now() >= until {
-                return false;
-            }
-            thread::sleep(ALIVE_POLL);
-        }
-        true
-    }
-
-    /// Has the connections that come from now on use another certificate, a renewed one for instance. A server
-    /// that was bound without TLS begins to speak it.
-    pub fn set_tls(&self, tls: Arc<rustls::ServerConfig>) {
-        *self.tls.lock().unwrap_or_else(PoisonError::into_inner) = Some(tls);
-    }
-
-    fn tls(&self) -> Option<Arc<rustls::ServerConfig>> {
-        self.tls.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn draining(&self) -> Option<Duration> {
-        *self.drain.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn is_shut_down(&self) -> bool {
-        self.stop.load(Ordering::Acquire)
-    }
-}
-
 const BACKLOG: i32 = 1024;
-/// How often a health check looks whether the loop has turned. It does so in microseconds.
-const ALIVE_POLL: Duration = Duration::from_millis(1);
 
 #[cfg(test)]
 mod tests;

@@ -13,6 +13,7 @@ use std::time::Duration;
 use mio::{Poll, Token, Waker};
 use rdv_socket::relay::{Kind, Pool};
 
+use super::ServerHandle;
 use super::shift::{Served, Shift};
 
 /// All of them, as each of them sees them too.
@@ -22,6 +23,7 @@ pub(super) struct Crew {
     talk: Mutex<Team>,
     bulk: Mutex<Team>,
     pool: Pool,
+    server: ServerHandle,
 }
 
 /// The threads of a kind.
@@ -50,12 +52,13 @@ pub(super) enum Order {
 
 impl Crew {
     /// So many threads, and as many again for bulk once they are needed.
-    pub(super) fn start(each: usize) -> io::Result<Arc<Self>> {
+    pub(super) fn start(each: usize, server: ServerHandle) -> io::Result<Arc<Self>> {
         let crew = Arc::new(Self {
             each: each.max(1),
             talk: Mutex::default(),
             bulk: Mutex::default(),
             pool: Pool::default(),
+            server,
         });
         for _ in 0..crew.each {
             let started = crew.team(Kind::Talk).start(Kind::Talk, &crew);
@@ -101,6 +104,13 @@ impl Crew {
                 Err(_) => log::error!(target: "server", "a relay thread has panicked"),
             }
         }
+    }
+
+    /// One of them has ended.
+    pub(super) fn has_ended(&self, pair: Box<Served>) {
+        // It counts until it is gone.
+        drop(pair);
+        self.server.pair_has_ended();
     }
 
     fn team(&self, kind: Kind) -> MutexGuard<'_, Team> {

@@ -52,8 +52,8 @@ impl Front {
             lobby: Lobby::with_metrics(config, handle.metrics().clone()),
             undecided: Undecided::default(),
             listeners: registered,
+            crew: Crew::start(workers, handle.clone())?,
             handle,
-            crew: Crew::start(workers)?,
             accept_again: None,
             shortage: Shortage::default(),
         })
@@ -87,8 +87,7 @@ impl Front {
             if end.is_some_and(|end| now >= end || has_drained) {
                 return Ok(());
             }
-            let look = end.map(|end| end.min(now + DRAIN_LOOK));
-            let deadline = [deadline, self.accept_again, look].into_iter().flatten().min();
+            let deadline = [deadline, self.accept_again, end].into_iter().flatten().min();
             if self.wait(events, deadline)? || self.accept_again.is_some() {
                 self.accept();
             }
@@ -175,6 +174,7 @@ impl Front {
 
     /// Whether somebody may have come, or the server is to end.
     fn wait(&mut self, events: &mut Events, deadline: Option<Instant>) -> io::Result<bool> {
+        self.handle.has_turned();
         let others = self.driver.wait(events, deadline)?;
         self.lobby.handle_timeout(Instant::now());
         self.undecided.time_passes(&mut self.driver);
@@ -242,8 +242,6 @@ impl Front {
 }
 
 pub(super) const WAKER: Token = Token(usize::MAX);
-/// How often a server that drains looks whether the last pair has ended, of which the relay threads do not tell.
-const DRAIN_LOOK: Duration = Duration::from_millis(20);
 /// Batches of connections that are still taken in from a queue that is about to be closed.
 const LAST_BATCHES: usize = 64;
 /// After accepting has failed for want of resources.

@@ -172,7 +172,9 @@ impl Shift {
                 Output::Intent(intent) => pair.copy.perform(&intent, self.poll.registry()),
                 Output::Event(RelayEvent::Finished(report)) => {
                     report.log();
-                    self.forget(id);
+                    if let Some(pair) = self.forget(id) {
+                        self.crew.has_ended(pair);
+                    }
                     return;
                 }
                 Output::Event(_) => {}

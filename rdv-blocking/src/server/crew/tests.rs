@@ -105,4 +105,22 @@ fn a_thread_for_bulk_starts_only_for_a_pair_that_would_share_one() {
     end();
 }
 
+/// Nothing else would have the front look.
+#[test]
+fn a_server_that_drains_ends_when_the_last_pair_has() {
+    let server = Server::bind(&"127.0.0.1:0".parse().unwrap(), ServerConfig::default()).unwrap();
+    let (addr, handle) = (server.local_addrs()[0], server.handle());
+    let (sender, ended) = channel();
+    thread::spawn(move || sender.send(server.run()));
+    let pairs = [pair(addr), pair(addr)];
+    handle.drain(Duration::from_secs(3600));
+    assert!(handle.is_alive(PATIENCE), "it has begun to drain, and goes on");
+    for [dialer, accepter] in pairs {
+        let mut said = false;
+        exchange(&dialer, &accepter, 64, || std::mem::replace(&mut said, true));
+        ended.try_recv().expect_err("it has pairs");
+    }
+    ended.recv_timeout(PATIENCE).expect("it goes on without them").unwrap();
+}
+
 const PATIENCE: Duration = Duration::from_secs(30);
