@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use rdv_core::http::{StatusCode, header::TRANSFER_ENCODING};
 use rdv_core::{
-    AddrSpaces, Answered, ConnectError, Event, Intent, Output, PeerAddrs, Role, SelfAddrs, Token,
+    AddrSpaces, Answered, ConnectError, Event, Intent, LobbyConfig, Output, PeerAddrs, Role, SelfAddrs, Token,
 };
 
 use crate::client::{Client, SERVER, attempt};
@@ -131,7 +131,7 @@ fn check_coming_back(observed: Option<SocketAddr>, peer_addrs: PeerAddrs) {
     let dialer = Asks { remote: observed.unwrap_or(SERVER), ..Asks::default() };
     let self_addrs = SelfAddrs::new(others.iter().copied()).expect("all but one");
     let accepter = Asks { remote: *peer, self_addrs };
-    let mut matched = pair(now, &dialer, &accepter, Role::Accept, None);
+    let mut matched = pair(now, &dialer, &accepter, Role::Accept, LobbyConfig::default());
     let Output::Intent(Intent::Write { conn, data }) = matched.relay.poll_output() else {
         panic!("a pair is not answered");
     };

@@ -5,8 +5,8 @@ use std::num::NonZeroUsize;
 use std::time::Instant;
 
 use rdv_core::{
-    AddrList, AddrSpaces, ConnId, Event, Fate, Input, Intent, Output, RelayEnd, RelayEvent, Role, Route,
-    SelfAddrs, Token,
+    AddrList, AddrSpaces, ConnId, Event, Fate, Input, Intent, LobbyConfig, Output, RelayEnd, RelayEvent,
+    Role, Route, SelfAddrs, Token,
 };
 
 use crate::client::{Client, addr, attempt};
@@ -113,7 +113,7 @@ enum End {
 
 fn in_relay(first: Role, mut stream: Stream<'_>) -> End {
     let now = Instant::now();
-    let mut matched = pair(now, &Asks::default(), &Asks::default(), first, None);
+    let mut matched = pair(now, &Asks::default(), &Asks::default(), first, LobbyConfig::default());
     let (dialer, relay) = (matched.dialer, &mut matched.relay);
     // Whoever came first has the lobby's read of one byte under way.
     let mut watch = (first == Role::Dial).then(|| stream.next(NonZeroUsize::MIN));

@@ -1,7 +1,7 @@
 //! Two clients whom a lobby has paired.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rdv_core::{Input, Intent, Lobby, LobbyConfig, LobbyEvent, Matched, Output, Role, SelfAddrs, Token};
 
@@ -27,11 +27,9 @@ pub(crate) fn pair(
     dialer: &Asks,
     accepter: &Asks,
     first: Role,
-    idle_timeout: Option<Duration>,
+    config: LobbyConfig,
 ) -> Box<Matched> {
     let token = "tok".parse().expect("a token");
-    let mut config = LobbyConfig::default();
-    config.idle_timeout = idle_timeout;
     let mut lobby = Lobby::new(config);
     for role in [first, first.other()] {
         let Asks { remote, self_addrs } = if role == Role::Dial { dialer } else { accepter };
