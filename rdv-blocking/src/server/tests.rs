@@ -1,3 +1,4 @@
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
@@ -11,7 +12,11 @@ fn a_server_is_alive_while_its_lobby_turns() {
     let handle = server.handle();
     assert!(!handle.is_alive(Duration::from_millis(20)), "it does not run yet");
     let running = thread::spawn(move || server.run());
-    assert!(handle.is_alive(PATIENCE) && handle.is_alive(PATIENCE));
+    // It is told at once, and does not find out when its patience ends.
+    let (sender, answers) = channel();
+    let asks = handle.clone();
+    thread::spawn(move || sender.send([(); 2].map(|()| asks.is_alive(10 * PATIENCE))));
+    assert_eq!(answers.recv_timeout(PATIENCE), Ok([true; 2]));
     handle.shutdown();
     running.join().unwrap().unwrap();
     assert!(!handle.is_alive(Duration::from_millis(20)), "it has ended");
