@@ -130,8 +130,8 @@ impl Team {
         let desk = Arc::new(Desk { kind, orders, waker, pairs: AtomicUsize::new(0) });
         let shift = Shift::new(crew.clone(), desk.clone(), poll, receiver, crew.pool.clone());
         let (name, slice) = match kind {
-            Kind::Talk => ("rdv-relay", SHORT),
-            Kind::Bulk => ("rdv-bulk", LONG),
+            Kind::Talk => ("rdv-relay", TALK_SLICE),
+            Kind::Bulk => ("rdv-bulk", BULK_SLICE),
         };
         self.threads.push(Builder::new().name(name.into()).spawn(move || {
             if let Err(err) = rdv_socket::set_slice(slice) {
@@ -171,10 +171,11 @@ impl Desk {
 }
 
 const WAKER: Token = Token(usize::MAX);
-/// How long the threads of each kind run in one go: a word is passed on before anybody goes on with bulk, and whoever
-/// asked for it runs as soon as it is there.
-const SHORT: Duration = Duration::from_micros(100);
-const LONG: Duration = Duration::from_millis(5);
+/// How long the threads of each kind run in one go. Those for bulk longest, so that a word is passed on before they go on. The
+/// others still longer than most threads (3 ms): whoever is here and gets a word runs at once, and answers before it is waited
+/// for. Were they short, a word that comes often would lose its turn to whatever else computes here.
+const TALK_SLICE: Duration = Duration::from_millis(4);
+const BULK_SLICE: Duration = Duration::from_millis(10);
 
 #[cfg(test)]
 mod tests;

@@ -3,12 +3,13 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use mio::event::Event;
 use mio::{Events, Poll, Token};
 use rdv_core::{Allowance, Output, Relay, RelayEvent, Splice};
-use rdv_socket::relay::{BUFFER_LEN, Pace, Pool};
+use rdv_socket::relay::{BUFFER_LEN, Kind, Pace, Pool};
 use slab::Slab;
 
 use super::copy::{Copy, Pumped};
@@ -74,6 +75,9 @@ impl Shift {
                     Order::Serve(pair) => self.serve(pair),
                     Order::Stop => return Some(self),
                 }
+            }
+            if self.busy.is_empty() && self.desk.kind == Kind::Bulk {
+                thread::sleep(BREATH);
             }
             let deadline = match self.busy.is_empty() {
                 true => self.deadlines.first().map(|(at, _)| *at),
@@ -264,3 +268,7 @@ impl Served {
         Self { relay, copy, pace, deadline: None, queued: false }
     }
 }
+
+/// Before a thread for bulk looks whether there is more, once it has passed on all that was there: so that more has come by then,
+/// and goes in one piece. As network cards do, which interrupt no more often than that.
+const BREATH: Duration = Duration::from_micros(100);
