@@ -7,15 +7,14 @@ mod tls;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::num::{NonZeroU16, NonZeroUsize};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::{Buf, Bytes};
-use mio::event::Event;
 use mio::{Events, Interest, Poll, Registry, Token};
 use rdv_core::{ConnId, ConnMap, Input, Intent};
+use rdv_relay::{Ready, wait};
 use rdv_socket::relay::{End, Way};
 
-use self::end::Ready;
 pub(crate) use stream::Stream;
 
 /// The sockets of one machine, or of many whose ids do not collide. The number of an id is the mio token as well.
@@ -153,7 +152,7 @@ impl Driver {
         for event in events.iter() {
             others |= event.token().0 >= OTHERS;
             if let Some((conn, socket)) = self.sockets.numbered_mut(event.token().0 as u64) {
-                socket.learn(event);
+                socket.ready.learn(event);
                 if socket.connecting || socket.read.is_some() || socket.write.is_some() {
                     self.advance(conn);
                 }
@@ -201,27 +200,17 @@ impl Socket {
     }
 
     /// Has a poller report what happens to it. Nothing is known of that yet.
-    pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+    fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         registry.register(self.stream.source(), token, Interest::READABLE | Interest::WRITABLE)?;
         self.ready = Ready::MAYBE;
         Ok(())
     }
 
-    pub(crate) fn deregister(mut self, registry: &Registry) -> Self {
+    fn deregister(mut self, registry: &Registry) -> Self {
         if let Err(err) = registry.deregister(self.stream.source()) {
             log::debug!("cannot deregister a connection: {err}");
         }
         self
-    }
-
-    /// Takes note of what its poller reports.
-    pub(crate) fn learn(&mut self, event: &Event) {
-        self.ready.learn(event);
-    }
-
-    /// Why it has failed, if it has; to be asked once.
-    pub(crate) fn take_error(&self) -> Option<io::Error> {
-        self.stream.take_error().ok()?
     }
 
     pub(crate) fn into_stream(self) -> Stream {
@@ -305,15 +294,6 @@ impl Answer {
     }
 }
 
-/// Until something happens, at the longest until `deadline`.
-pub(crate) fn wait(poll: &mut Poll, events: &mut Events, deadline: Option<Instant>) -> io::Result<()> {
-    let timeout = deadline.map(|at| whole_millis(at.saturating_duration_since(Instant::now())));
-    match poll.poll(events, timeout) {
-        Err(err) if err.kind() != ErrorKind::Interrupted => Err(err),
-        Ok(()) | Err(_) => Ok(()),
-    }
-}
-
 /// Whether an operation is to be tried again once the socket is ready. Non-blocking calls are not interrupted.
 fn is_not_yet(err: &io::Error) -> bool {
     err.kind() == ErrorKind::WouldBlock
@@ -327,11 +307,6 @@ fn token_of(conn: ConnId) -> Token {
 /// Of so many bytes, those that one read may bring.
 fn at_once(max: NonZeroUsize) -> NonZeroU16 {
     u16::try_from(max.get().min(READ_MAX)).ok().and_then(NonZeroU16::new).unwrap_or(NonZeroU16::MIN)
-}
-
-/// Rounded up: the poller waits in whole milliseconds, and waking too early would be a busy loop.
-fn whole_millis(wait: Duration) -> Duration {
-    Duration::from_millis(wait.as_nanos().div_ceil(1_000_000).try_into().unwrap_or(u64::MAX))
 }
 
 /// One read brings at most this much.

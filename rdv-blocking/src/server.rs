@@ -1,10 +1,7 @@
 //! The server: the lobby on the thread that runs it, the relays on some more.
 
-mod copy;
-mod crew;
 mod front;
 mod handle;
-mod shift;
 mod undecided;
 
 use std::io;

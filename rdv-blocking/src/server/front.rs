@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use rdv_core::{ConnId, Intent, Lobby, LobbyConfig, LobbyEvent, Output, TlsStart};
+use rdv_relay::Crew;
 use rdv_socket::Shortage;
-use rdv_socket::relay::Kind;
+use rdv_socket::relay::Pool;
 
-use super::crew::Crew;
-use super::shift::Served;
-use super::undecided::Undecided;
+use super::handle::Bell;
+use super::undecided::{Decided, Undecided};
 use super::{ServerHandle, WhileDraining};
 use crate::driver::{Driver, Socket, Stream};
 
@@ -25,7 +25,7 @@ pub(super) struct Front {
     /// And whether their streams come with their options.
     listeners: Vec<(mio::net::TcpListener, bool)>,
     handle: ServerHandle,
-    crew: Arc<Crew>,
+    crew: Arc<Crew<Socket, Bell>>,
     /// Accepting failed: file descriptors have run out, say. It goes on then.
     accept_again: Option<Instant>,
     shortage: Shortage,
@@ -47,12 +47,14 @@ impl Front {
             driver.registry().register(&mut listener, Token(WAKER.0 - 1 - i), Interest::READABLE)?;
             registered.push((listener, with_options));
         }
+        let crew = Crew::new(workers, Pool::default());
+        crew.start()?;
         Ok(Self {
             driver,
             lobby: Lobby::with_metrics(config, handle.metrics().clone()),
-            undecided: Undecided::default(),
+            undecided: Undecided::new(handle.clone()),
             listeners: registered,
-            crew: Crew::start(workers, handle.clone())?,
+            crew: Arc::new(crew),
             handle,
             accept_again: None,
             shortage: Shortage::default(),
@@ -67,7 +69,7 @@ impl Front {
     }
 
     #[cfg(test)]
-    pub(super) fn crew(&self) -> &Arc<Crew> {
+    pub(super) fn crew(&self) -> &Arc<Crew<Socket, Bell>> {
         &self.crew
     }
 
@@ -165,9 +167,8 @@ impl Front {
         }
     }
 
-    /// Nothing is known of a pair yet, so it is taken for one of those who exchange a little.
-    fn relay(&self, pair: Option<Box<Served>>) {
-        if let Some(Err(_)) = pair.map(|pair| self.crew.serve(Kind::Talk, pair)) {
+    fn relay(&self, pair: Option<Decided>) {
+        if let Some(Err(_)) = pair.map(|pair| self.crew.serve(pair)) {
             log::error!(target: "server", "there is no relay thread");
         }
     }

@@ -5,7 +5,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mio::Waker;
-use rdv_core::Metrics;
+use rdv_core::{Metrics, RelayReport};
+use rdv_relay::Ending;
 
 /// A server as other threads see it: they can end it, and look at its metrics.
 #[derive(Clone, Debug)]
@@ -99,7 +100,7 @@ impl ServerHandle {
     }
 
     /// A pair has ended on another thread: the last one, perhaps, that a server that drains has waited for.
-    pub(super) fn pair_has_ended(&self) {
+    fn pair_has_ended(&self) {
         if self.draining().is_some() {
             self.wake();
         }
@@ -109,6 +110,19 @@ impl ServerHandle {
         if let Err(err) = self.0.waker.wake() {
             log::warn!("cannot wake the server: {err}");
         }
+    }
+}
+
+/// Rings once a pair is gone from the threads that relay.
+pub(super) struct Bell(pub(super) ServerHandle);
+
+impl Ending for Bell {
+    fn finished(&mut self, _: RelayReport) {}
+}
+
+impl Drop for Bell {
+    fn drop(&mut self) {
+        self.0.pair_has_ended();
     }
 }
 

@@ -1,3 +1,5 @@
+mod crew;
+
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;

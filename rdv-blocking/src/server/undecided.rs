@@ -4,13 +4,14 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
 
 use rdv_core::{ConnId, Matched, Output, Relay, RelayEvent};
+use rdv_relay::Pair;
 
-use super::shift::Served;
-use crate::driver::{Answer, Driver};
+use super::handle::{Bell, ServerHandle};
+use crate::driver::{Answer, Driver, Socket};
 
 /// Their relays, by the dialer's connection.
-#[derive(Default)]
 pub(super) struct Undecided {
+    server: ServerHandle,
     pairs: HashMap<ConnId, Box<Introduced>>,
     /// Whose accepter that is.
     dialers: HashMap<ConnId, ConnId>,
@@ -23,9 +24,16 @@ struct Introduced {
     deadline: Option<Instant>,
 }
 
+/// A pair that is to be copied.
+pub(super) type Decided = Box<Pair<Socket, Bell>>;
+
 impl Undecided {
+    pub(super) fn new(server: ServerHandle) -> Self {
+        Self { server, pairs: HashMap::new(), dialers: HashMap::new(), deadlines: BTreeSet::new() }
+    }
+
     /// Introduces two clients to each other.
-    pub(super) fn begin(&mut self, driver: &mut Driver, matched: Matched) -> Option<Box<Served>> {
+    pub(super) fn begin(&mut self, driver: &mut Driver, matched: Matched) -> Option<Decided> {
         let Matched { relay, dialer, accepter, .. } = matched;
         self.pairs.insert(dialer, Box::new(Introduced { relay, accepter, deadline: None }));
         self.dialers.insert(accepter, dialer);
@@ -37,7 +45,7 @@ impl Undecided {
     }
 
     /// Takes the answer to an intent. A pair that comes back is to be copied.
-    pub(super) fn handle(&mut self, driver: &mut Driver, answer: &Answer) -> Option<Box<Served>> {
+    pub(super) fn handle(&mut self, driver: &mut Driver, answer: &Answer) -> Option<Decided> {
         let dialer = self.dialers.get(&answer.conn).copied().unwrap_or(answer.conn);
         self.act(driver, dialer, |relay| relay.handle_input(Instant::now(), answer.input()))
     }
@@ -63,12 +71,7 @@ impl Undecided {
     }
 
     /// Tells a relay something, and has done what it wants.
-    fn act(
-        &mut self,
-        driver: &mut Driver,
-        dialer: ConnId,
-        tell: impl FnOnce(&mut Relay),
-    ) -> Option<Box<Served>> {
+    fn act(&mut self, driver: &mut Driver, dialer: ConnId, tell: impl FnOnce(&mut Relay)) -> Option<Decided> {
         let pair = self.pairs.get_mut(&dialer)?;
         tell(&mut pair.relay);
         let deadline = loop {
@@ -77,7 +80,8 @@ impl Undecided {
                 Output::Event(RelayEvent::Splice(splice)) => {
                     let Introduced { relay, accepter, .. } = *self.forget(dialer)?;
                     let sockets = [dialer, accepter].map(|conn| driver.remove(conn));
-                    return Some(Box::new(Served::new(relay, splice, sockets)));
+                    let bell = Bell(self.server.clone());
+                    return Some(Box::new(Pair::new(relay, &splice, sockets, bell)));
                 }
                 Output::Event(RelayEvent::Finished(report)) => {
                     report.log();

@@ -2,15 +2,21 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::*;
+use rdv_relay::Crew;
+use rdv_socket::relay::Kind;
+
+use crate::driver::Socket;
 use crate::server::front::Front;
+use crate::server::handle::Bell;
 use crate::server::{Server, ServerConfig, WhileDraining};
 
 /// A server with so many threads of each kind, its crew, and what ends it.
-fn serving(each: usize) -> (SocketAddr, Arc<Crew>, impl FnOnce()) {
+fn serving(each: usize) -> (SocketAddr, Arc<Crew<Socket, Bell>>, impl FnOnce()) {
     let server = Server::bind(&"127.0.0.1:0".parse().unwrap(), ServerConfig::default()).unwrap();
     let addr = server.local_addrs()[0];
     let Server { listeners, config, poll, handle } = server;
@@ -22,10 +28,6 @@ fn serving(each: usize) -> (SocketAddr, Arc<Crew>, impl FnOnce()) {
         running.join().unwrap().unwrap();
     };
     (addr, crew, end)
-}
-
-fn has(crew: &Crew, kind: Kind) -> usize {
-    crew.team(kind).desks.iter().map(|desk| desk.pairs()).sum()
 }
 
 /// The dialer and the accepter, relayed.
@@ -73,7 +75,7 @@ fn exchange(from: &TcpStream, to: &TcpStream, piece: usize, mut enough: impl FnM
 #[test]
 fn a_pair_in_bulk_has_another_thread_and_comes_back_when_it_talks() {
     let (addr, crew, end) = serving(1);
-    let has = |kind| has(&crew, kind);
+    let has = |kind| crew.pairs(kind);
     let [dialer, accepter] = pair(addr);
     exchange(&dialer, &accepter, 64, || has(Kind::Talk) == 1);
     for _ in 0..2 {
@@ -91,17 +93,17 @@ fn a_pair_in_bulk_has_another_thread_and_comes_back_when_it_talks() {
 #[test]
 fn a_thread_for_bulk_starts_only_for_a_pair_that_would_share_one() {
     let (addr, crew, end) = serving(2);
-    let threads = || crew.team(Kind::Bulk).desks.len();
+    let threads = || crew.threads(Kind::Bulk);
     assert_eq!(threads(), 0);
     let in_bulk = |pairs| {
         let pair = pair(addr);
-        exchange(&pair[0], &pair[1], 16 << 20, || has(&crew, Kind::Bulk) == pairs);
+        exchange(&pair[0], &pair[1], 16 << 20, || crew.pairs(Kind::Bulk) == pairs);
         pair
     };
     // One that has ended leaves its thread to the next.
     drop(in_bulk(1));
     let began = Instant::now();
-    while has(&crew, Kind::Bulk) > 0 {
+    while crew.pairs(Kind::Bulk) > 0 {
         assert!(began.elapsed() < PATIENCE, "it has ended, and still counts");
         thread::yield_now();
     }

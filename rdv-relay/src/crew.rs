@@ -1,0 +1,217 @@
+//! The threads, as a server sees them: they are given pairs, and told to stop.
+//!
+//! Those in bulk have threads of their own, lest a word wait for what others send. How a pair goes shows only as it
+//! [goes](rdv_socket::relay::Pace); it moves from one thread to another then.
+
+use std::fmt;
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use mio::{Poll, Token, Waker};
+use rdv_socket::relay::{Kind, Pool};
+
+use crate::shift::Shift;
+use crate::{Ending, Leg, Pair};
+
+/// The relay threads of a server. They begin as they are needed, and end with it: then all that they relay is cut off.
+pub struct Crew<L: Leg, E: Ending>(Arc<Teams<L, E>>);
+
+/// The same as each of the threads sees it.
+pub(crate) struct Teams<L: Leg, E: Ending> {
+    /// So many of each kind, at most.
+    each: usize,
+    talk: Mutex<Team<L, E>>,
+    bulk: Mutex<Team<L, E>>,
+    pool: Pool,
+}
+
+/// The threads of a kind.
+struct Team<L: Leg, E: Ending> {
+    desks: Vec<Arc<Desk<L, E>>>,
+    threads: Vec<JoinHandle<()>>,
+    is_stopped: bool,
+}
+
+/// Where a thread takes its orders.
+pub(crate) struct Desk<L: Leg, E: Ending> {
+    pub(crate) kind: Kind,
+    orders: Sender<Order<L, E>>,
+    waker: Waker,
+    /// How many it has, those on their way to it included.
+    pairs: AtomicUsize,
+}
+
+/// What a thread is told.
+pub(crate) enum Order<L: Leg, E: Ending> {
+    Serve(Box<Pair<L, E>>),
+    Stop,
+}
+
+impl<L: Leg, E: Ending> Crew<L, E> {
+    /// Of so many threads at most, and as many again for bulk, with pipes from this pool.
+    pub fn new(each: usize, pool: Pool) -> Self {
+        let (talk, bulk) = (Mutex::default(), Mutex::default());
+        Self(Arc::new(Teams { each: each.max(1), talk, bulk, pool }))
+    }
+
+    /// Begins those that are not for bulk, so that a server which the system has no threads for knows at once.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn start(&self) -> io::Result<()> {
+        let mut team = self.0.team(Kind::Talk);
+        while team.desks.len() < self.0.each {
+            team.start(Kind::Talk, &self.0)?;
+        }
+        Ok(())
+    }
+
+    /// Has a pair served to its end. Nothing is known of it yet, so it is taken for one of those who exchange a little.
+    ///
+    /// # Errors
+    /// The pair comes back if the system has no thread, or they have been stopped.
+    pub fn serve(&self, pair: Box<Pair<L, E>>) -> Result<(), Box<Pair<L, E>>> {
+        self.0.serve(Kind::Talk, pair)
+    }
+
+    /// Cuts off all pairs, and waits for the threads to end; once is enough.
+    pub fn stop(&self) {
+        for thread in self.dismiss() {
+            if thread.join().is_err() {
+                log::error!(target: "server", "a relay thread has panicked");
+            }
+        }
+    }
+
+    /// How many pairs are served as ones of this kind.
+    pub fn pairs(&self, kind: Kind) -> usize {
+        self.0.team(kind).desks.iter().map(|desk| desk.pairs()).sum()
+    }
+
+    /// How many threads there are of this kind.
+    pub fn threads(&self, kind: Kind) -> usize {
+        self.0.team(kind).desks.len()
+    }
+
+    /// Has the threads end, which takes no longer than a turn of a pair.
+    fn dismiss(&self) -> Vec<JoinHandle<()>> {
+        let mut threads = Vec::new();
+        for kind in [Kind::Talk, Kind::Bulk] {
+            let mut team = self.0.team(kind);
+            team.is_stopped = true;
+            team.desks.iter().for_each(|desk| desk.order(Order::Stop));
+            threads.append(&mut team.threads);
+        }
+        threads
+    }
+}
+
+impl<L: Leg, E: Ending> Drop for Crew<L, E> {
+    fn drop(&mut self) {
+        drop(self.dismiss());
+    }
+}
+
+impl<L: Leg, E: Ending> fmt::Debug for Crew<L, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [talk, bulk] = [Kind::Talk, Kind::Bulk].map(|kind| self.pairs(kind));
+        f.debug_struct("Crew").field("talk", &talk).field("bulk", &bulk).finish_non_exhaustive()
+    }
+}
+
+impl<L: Leg, E: Ending> Teams<L, E> {
+    /// By one of the threads of this kind: the one with the fewest.
+    pub(crate) fn serve(self: &Arc<Self>, kind: Kind, pair: Box<Pair<L, E>>) -> Result<(), Box<Pair<L, E>>> {
+        let mut team = self.team(kind);
+        if team.is_stopped {
+            return Err(pair);
+        }
+        if team.desks.len() < self.each
+            && team.desks.iter().all(|desk| desk.pairs() > 0)
+            && let Err(err) = team.start(kind, self)
+        {
+            log::debug!(target: "server", "cannot start another relay thread: {err}");
+        }
+        match team.desks.iter().min_by_key(|desk| desk.pairs()) {
+            Some(desk) => desk.serve(pair),
+            None => return Err(pair),
+        }
+        Ok(())
+    }
+
+    fn team(&self, kind: Kind) -> MutexGuard<'_, Team<L, E>> {
+        let team = match kind {
+            Kind::Talk => &self.talk,
+            Kind::Bulk => &self.bulk,
+        };
+        team.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<L: Leg, E: Ending> Default for Team<L, E> {
+    fn default() -> Self {
+        Self { desks: Vec::new(), threads: Vec::new(), is_stopped: false }
+    }
+}
+
+impl<L: Leg, E: Ending> Team<L, E> {
+    fn start(&mut self, kind: Kind, crew: &Arc<Teams<L, E>>) -> io::Result<()> {
+        let poll = Poll::new()?;
+        let waker = Waker::new(poll.registry(), WAKER)?;
+        let (orders, receiver) = channel();
+        let desk = Arc::new(Desk { kind, orders, waker, pairs: AtomicUsize::new(0) });
+        let shift = Shift::new(crew.clone(), desk.clone(), poll, receiver, crew.pool.clone());
+        let (name, slice) = match kind {
+            Kind::Talk => ("rdv-relay", TALK_SLICE),
+            Kind::Bulk => ("rdv-bulk", BULK_SLICE),
+        };
+        self.threads.push(Builder::new().name(name.into()).spawn(move || {
+            if let Err(err) = rdv_socket::set_slice(slice) {
+                log::debug!(target: "server", "{name} threads run for as long in one go as any: {err}");
+            }
+            shift.run();
+        })?);
+        self.desks.push(desk);
+        Ok(())
+    }
+}
+
+impl<L: Leg, E: Ending> Desk<L, E> {
+    pub(crate) fn serve(&self, pair: Box<Pair<L, E>>) {
+        self.pairs.fetch_add(1, Ordering::Relaxed);
+        self.order(Order::Serve(pair));
+    }
+
+    /// A pair has ended, or has gone elsewhere.
+    pub(crate) fn has_left(&self) {
+        self.pairs.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn pairs(&self) -> usize {
+        self.pairs.load(Ordering::Relaxed)
+    }
+
+    fn order(&self, order: Order<L, E>) {
+        if let Err(unheard) = self.orders.send(order) {
+            // It has been stopped already, or has failed and said so. A pair is cut off by this.
+            if let Order::Serve(_) = unheard.0 {
+                self.has_left();
+            }
+            return;
+        }
+        if let Err(err) = self.waker.wake() {
+            log::error!(target: "server", "cannot wake a relay thread: {err}");
+        }
+    }
+}
+
+const WAKER: Token = Token(usize::MAX);
+/// How long the threads of each kind run in one go. Those for bulk longest, so that a word is passed on before they go on. The
+/// others still longer than most threads (3 ms): whoever is here and gets a word runs at once, and answers before it is waited
+/// for. Were they short, a word that comes often would lose its turn to whatever else computes here.
+const TALK_SLICE: Duration = Duration::from_millis(4);
+const BULK_SLICE: Duration = Duration::from_millis(10);
