@@ -17,7 +17,7 @@ use crate::driver::Stream;
 
 /// The application's word on the pairs of a server: see [`Server::with_handler`](crate::Server::with_handler).
 ///
-/// All methods are called on the pair's own task, where they must not block.
+/// All methods are called on a task of the pair's own, where they must not block.
 pub trait Handler: Send + Sync + 'static {
     /// Two clients have found each other, and have not been answered yet.
     fn matched(&self, pair: &Arc<MatchedPair>) -> Verdict {

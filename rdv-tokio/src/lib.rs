@@ -49,7 +49,8 @@
 //!
 //! Both flavours of tokio's runtime will do, with I/O and time enabled (`enable_all`). Time is tokio's, so tests
 //! may pause it; but note that paused time leaps to the next timer whenever the runtime is idle, whatever is still
-//! under way between sockets.
+//! under way between sockets. A server that is to live in paused time must not have threads of its own
+//! ([`ServerConfig::relay_threads`]), for they live in the system's.
 //!
 //! # Features
 //!

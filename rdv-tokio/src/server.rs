@@ -1,10 +1,10 @@
-//! The server: one future for the lobby, a task for each pair, and threads for those in bulk.
+//! The server: one future for the lobby, a task for each pair, and threads for those whose bytes are copied.
 
-mod bulk;
 mod copy;
 mod front;
 mod pair;
 mod path;
+mod threads;
 
 use std::io;
 use std::sync::Arc;
@@ -26,9 +26,11 @@ pub struct ServerConfig {
     /// How long relays may go on after `shutdown` has resolved, while clients that wait, and those that come, are answered
     /// 503 with `Retry-After`. The server ends as soon as the last relay has. Zero, the default, cuts relays off at once.
     pub drain: Duration,
-    /// Threads that the server may have of its own, for pairs in bulk: those that carry 40 MB/s and more. They begin when they
-    /// are needed. By default there are as many as cores, and with 0 none: then all is the runtime's that the server is on.
-    pub bulk_threads: Option<usize>,
+    /// Threads that the server may have of its own, to relay pairs whose connections are plain TCP; and as many again for those
+    /// in bulk, which carry 40 MB/s and more. They begin when they are needed, and live in the system's time, even where a test
+    /// has paused the runtime's. By default there are as many as cores, and with 0 none: then all is the runtime's that the server
+    /// is on, at three times the memory for an idle pair.
+    pub relay_threads: Option<usize>,
     /// The certificate, for a server that speaks TLS: see [`tls::server_config`](crate::tls::server_config). One
     /// that is renewed while the server runs is a matter of its `cert_resolver`.
     #[cfg(feature = "tls")]
@@ -38,8 +40,9 @@ pub struct ServerConfig {
 /// A server, to be run on listeners of the application's choice.
 ///
 /// A client that waits for its peer costs no task, buffer or timer: the lobby is the one future that
-/// [`serve`](Self::serve) returns. Each pair of clients is a task of its own, on the application's runtime; or, while it is in
-/// bulk, on one of the server's [own threads](ServerConfig::bulk_threads).
+/// [`serve`](Self::serve) returns. Each pair of clients is introduced by a task of its own, on the application's runtime. What they
+/// relay through the server is copied by the server's [own threads](ServerConfig::relay_threads), or by the task: where it comes
+/// over TLS, or where there are none.
 ///
 /// Who may use it is asked of [`LobbyConfig::admission`]: by default everybody, by `rdv_access::Gate` those with bearer tokens
 /// or grants, and by an [`Admission`](rdv_core::Admission) of your own whoever it lets in:

@@ -175,6 +175,28 @@ async fn the_applications_relay_is_cut_off() {
     idle.server.stop().await;
 }
 
+/// Whether the server ends in good order, or is dropped.
+#[tokio::test]
+async fn the_servers_own_relay_is_cut_off() {
+    for in_order in [true, false] {
+        let mut watched = Watched::start(|_| Verdict::Relay).await;
+        let [ann, don] = ann_and_don(&watched.server, "none").await;
+        let (mut ann, mut don) = (ann.unwrap(), don.unwrap());
+        don.write_all(b"word").await.unwrap();
+        soon("a word", ann.read_exact(&mut [0; 4])).await.unwrap();
+        match in_order {
+            true => watched.server.stop().await,
+            false => watched.server.drop().await,
+        }
+        let (_, report) = soon("a report", watched.seen.recv()).await.unwrap();
+        assert_eq!((report.end, report.traffic.to_accepter), (RelayEnd::ShutDown, 4), "{in_order}");
+        for mut conn in [ann, don] {
+            let err = soon("the end", conn.read(&mut [0; 8])).await.unwrap_err();
+            assert_eq!(err.kind(), std::io::ErrorKind::ConnectionReset, "{in_order}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_handler_that_panics_harms_its_pair_alone() {
     let server = Watched::start(|pair| match name(&pair.dialer.request) {

@@ -1,11 +1,12 @@
 //! The relay's data path: both directions of a pair, carried by rdv-socket.
 
 use std::cell::RefCell;
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::pin::pin;
 use std::task::{Context, Poll};
 
 use rdv_core::{ConnId, DataEnd, Intent, Splice, Traffic};
+use rdv_relay::Plain;
 use rdv_socket::relay::{BUFFER_LEN, Carried, Exchange, Flow, Pool};
 use tokio::net::TcpStream;
 
@@ -60,23 +61,19 @@ impl Copy {
         Poll::Pending
     }
 
-    /// Whether they may leave the runtime that they belong to: plain sockets.
-    pub(super) fn can_move(&self) -> bool {
+    /// Whether they need nothing of the runtime: both are plain sockets.
+    pub(super) fn can_leave(&self) -> bool {
         self.streams.iter().all(|stream| matches!(stream, Some(Stream::Plain(_))))
     }
 
-    /// Takes the sockets from the runtime that they belong to, for another one. One that it does not let go is closed.
-    pub(super) fn pack(&mut self) -> Sockets {
-        Sockets(self.streams.each_mut().map(|stream| match stream.take() {
-            Some(Stream::Plain(tcp)) => noted(tcp.into_std()),
+    /// Takes the connections from the runtime that they belong to, with what goes on between them. One that it does not let go
+    /// is closed.
+    pub(super) fn leave(self) -> ([ConnId; 2], Exchange, [Option<Plain>; 2]) {
+        let legs = self.streams.map(|stream| match stream {
+            Some(Stream::Plain(tcp)) => left(tcp),
             _ => None,
-        }))
-    }
-
-    /// Has them belong to the runtime that this is called in.
-    pub(super) fn unpack(&mut self, mut sockets: Sockets) {
-        self.streams =
-            std::mem::take(&mut sockets.0).map(|tcp| noted(TcpStream::from_std(tcp?)).map(Stream::Plain));
+        });
+        (self.conns, self.exchange, legs)
     }
 
     /// Carries out an intent. A relay that is spliced has but two.
@@ -93,38 +90,14 @@ impl Copy {
     }
 }
 
-fn noted<T>(moved: io::Result<T>) -> Option<T> {
-    moved.inspect_err(|err| log::debug!("cannot move a connection to another runtime: {err}")).ok()
-}
-
-/// A pair's sockets on their way from one runtime to another. One that is missing has been closed. Where the server ends
-/// meanwhile they are reset, as anything is that it cuts off.
-#[derive(Default)]
-pub(super) struct Sockets([Option<std::net::TcpStream>; 2]);
-
-impl Drop for Sockets {
-    fn drop(&mut self) {
-        self.0.iter_mut().filter_map(Option::take).for_each(rdv_socket::reset);
-    }
+fn left(tcp: TcpStream) -> Option<Plain> {
+    let tcp = tcp.into_std();
+    tcp.inspect_err(|err| log::debug!("cannot take a connection from its runtime: {err}"))
+        .ok()
+        .map(Plain::from)
 }
 
 thread_local! {
     /// Bytes on their way; one for all pairs of a thread, since none stay in it.
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::Read;
-    use std::net::{TcpListener, TcpStream};
-
-    use super::*;
-
-    #[test]
-    fn sockets_that_arrive_nowhere_are_reset() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        drop(Sockets([Some(listener.accept().unwrap().0), None]));
-        assert_eq!(peer.read(&mut [0]).unwrap_err().kind(), ErrorKind::ConnectionReset);
-    }
 }

@@ -16,8 +16,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::ServerConfig;
-use super::bulk::{Bulk, Served};
 use super::pair::Pair;
+use super::threads::{Relayed, Threads};
 use crate::driver::{Driver, Socket, Stream, Timer, now};
 use crate::handler::Hook;
 #[cfg(feature = "http")]
@@ -35,9 +35,9 @@ pub(crate) struct Front {
     /// Accepting failed: file descriptors have run out, say. It goes on then.
     accept_again: Option<Instant>,
     shortage: Shortage,
-    pairs: JoinSet<()>,
+    pairs: JoinSet<Option<Relayed>>,
     pool: Pool,
-    bulk: Arc<Bulk>,
+    threads: Threads,
     handler: Hook,
     drain: Option<Duration>,
     is_draining: bool,
@@ -58,6 +58,8 @@ impl Front {
             let with_options = rdv_socket::set_options_of_accepted(&listener);
             (listener, with_options)
         };
+        let pool = Pool::default();
+        let threads = Threads::new(config.relay_threads, pool.clone(), handler.clone());
         Self {
             driver: Driver::default(),
             timer: Timer::default(),
@@ -67,8 +69,8 @@ impl Front {
             accept_again: None,
             shortage: Shortage::default(),
             pairs: JoinSet::new(),
-            pool: Pool::default(),
-            bulk: Arc::new(Bulk::new(config.bulk_threads)),
+            pool,
+            threads,
             handler,
             drain: Some(config.drain).filter(|time| !time.is_zero()),
             is_draining: false,
@@ -80,8 +82,8 @@ impl Front {
     }
 
     #[cfg(test)]
-    pub(super) fn bulk(&self) -> &Arc<Bulk> {
-        &self.bulk
+    pub(super) fn threads(&self) -> &Threads {
+        &self.threads
     }
 
     /// Takes in what comes by an HTTP stack, too.
@@ -100,11 +102,12 @@ impl Front {
         self.listeners.clear();
         self.accept_again = None;
         self.pairs.abort_all();
+        self.threads.stop().await;
         self.lobby.close(now());
         let mut patience = pin!(tokio::time::sleep(FAREWELL));
         while !self.lobby.is_empty() && !self.turn(patience.as_mut()).await {}
         self.pairs.shutdown().await;
-        self.bulk.shutdown().await;
+        self.threads.settle().await;
     }
 
     /// Lets the relays go on for a while, but takes nobody in.
@@ -112,7 +115,7 @@ impl Front {
         let Some(time) = self.drain.take() else {
             return;
         };
-        let (waiting, pairs) = (self.lobby.waiting(), self.pairs.len());
+        let (waiting, pairs) = (self.lobby.waiting(), self.pairs.len() + self.threads.pairs());
         log::info!(
             target: "server", waiting = waiting, pairs = pairs, seconds = time.as_secs();
             "draining waiting={waiting} pairs={pairs} for={}s", time.as_secs()
@@ -121,8 +124,12 @@ impl Front {
         self.is_draining = true;
         let mut end = pin!(tokio::time::sleep(time));
         // Whoever is still in the lobby then has time for its answer afterwards.
-        while !self.pairs.is_empty() && !self.turn(end.as_mut()).await {}
+        while !self.has_drained() && !self.turn(end.as_mut()).await {}
         self.is_draining = false;
+    }
+
+    fn has_drained(&self) -> bool {
+        self.pairs.is_empty() && self.threads.pairs() == 0
     }
 
     /// Has the lobby do what it wants, then waits for something to happen. Whether `end` has come.
@@ -234,21 +241,22 @@ impl Front {
     fn start(&mut self, matched: Matched) {
         let Matched { relay, dialer, accepter, .. } = matched;
         let sockets = [dialer, accepter].map(|conn| (conn, self.driver.remove(conn)));
-        let pair = Pair::new(relay, sockets, self.pool.clone(), self.handler.clone());
-        self.pairs.spawn(Served::new(pair, self.bulk.clone()));
+        let pair = Pair::new(relay, sockets, self.pool.clone(), self.handler.clone(), self.threads.office());
+        self.pairs.spawn(pair);
     }
 
-    /// Forgets the pairs that are history. Whether there were any.
+    /// Has the threads copy what pairs are to relay, and forgets those that are history. Whether there were any.
     fn poll_pairs(&mut self, cx: &mut Context<'_>) -> bool {
-        let before = self.pairs.len();
+        let (before, any) = (self.pairs.len(), self.threads.poll(cx));
         while let Poll::Ready(Some(result)) = self.pairs.poll_join_next(cx) {
-            if let Err(err) = result
-                && err.is_panic()
-            {
-                log::error!(target: "server", "a relay has panicked: {err}");
+            match result {
+                Ok(Some(pair)) => self.threads.serve(pair),
+                Ok(None) => {}
+                Err(err) if err.is_panic() => log::error!(target: "server", "a relay has panicked: {err}"),
+                Err(_) => {}
             }
         }
-        self.pairs.len() < before
+        any || self.pairs.len() < before
     }
 }
 

@@ -8,25 +8,26 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use rdv_core::{Allowance, ConnId, Output, Reject, Relay, RelayEvent, Traffic};
-use rdv_socket::relay::{Kind, Pace, Pool};
+use rdv_socket::relay::Pool;
 
-use super::copy::Sockets;
 use super::path::Path;
+use super::threads::{Ended, Office, Relayed};
 use crate::driver::{Driver, Socket, Timer, now};
 use crate::handler::{Hook, MatchedPair, Relayer, Verdict};
 
-/// Two clients that found each other: a future that ends with their relay, or that may be awaited again once it is served
-/// [elsewhere](super::bulk). Dropping it shuts the relay down, which cuts off what is relayed.
-pub(super) struct Pair {
+/// Two clients that found each other: a future that ends with their relay, or when [others](super::threads) may copy their bytes.
+/// Dropping it shuts the relay down, which cuts off what is relayed.
+pub(super) struct Pair(Option<Introduced>);
+
+struct Introduced {
     relay: Relay,
     /// Until the bytes are carried.
     driver: Option<Box<Driver>>,
     timer: Timer,
     path: Option<Path>,
-    /// How it goes, and what it is taken for.
-    pace: Pace,
-    kind: Kind,
     pool: Pool,
+    /// Of the threads that it may go on by.
+    office: Option<Arc<Office>>,
     hook: Hook,
     /// What the handler has seen, once it has; and its own relay, until that begins.
     seen: Option<Arc<MatchedPair>>,
@@ -34,17 +35,25 @@ pub(super) struct Pair {
 }
 
 impl Pair {
-    /// A socket that is missing has been closed. Pipes are to come from this pool.
-    pub(super) fn new(relay: Relay, sockets: [(ConnId, Option<Socket>); 2], pool: Pool, hook: Hook) -> Self {
+    /// A socket that is missing has been closed. Pipes are to come from this pool, while the pair is here.
+    pub(super) fn new(
+        relay: Relay,
+        sockets: [(ConnId, Option<Socket>); 2],
+        pool: Pool,
+        hook: Hook,
+        office: Option<Arc<Office>>,
+    ) -> Self {
         let mut driver = Driver::default();
         for (conn, socket) in sockets {
             driver.add(conn, socket.ok_or_else(|| ErrorKind::NotConnected.into()));
         }
         let (driver, timer) = (Some(Box::new(driver)), Timer::default());
-        let (pace, kind) = (Pace::new(now()), Kind::Talk);
-        Self { relay, driver, timer, path: None, pace, kind, pool, hook, seen: None, relayer: None }
+        let (path, seen, relayer) = (None, None, None);
+        Self(Some(Introduced { relay, driver, timer, path, pool, office, hook, seen, relayer }))
     }
+}
 
+impl Introduced {
     /// Asks the handler, if there is one, before anything is said to the clients.
     fn introduce(&mut self) {
         if let (Some(handler), None) = (&self.hook.0, &self.seen)
@@ -113,38 +122,19 @@ impl Pair {
         }
         if happened || late { Poll::Ready(()) } else { Poll::Pending }
     }
-}
 
-impl Pair {
-    /// Whether it should be elsewhere from now on: it is in bulk, or is no more.
-    fn judge(&mut self) -> bool {
-        let Some(Path::Copy(copy)) = &mut self.path else {
-            return false;
+    /// Whether it may go on without the runtime from now on.
+    fn can_leave(&self) -> bool {
+        self.office.is_some() && matches!(&self.path, Some(Path::Copy(copy)) if copy.can_leave())
+    }
+
+    fn leave(self) -> Option<Relayed> {
+        let (Some(Path::Copy(copy)), Some(office)) = (self.path, self.office) else {
+            return None;
         };
-        let Traffic { to_accepter, to_dialer } = copy.traffic();
-        let kind = self.pace.judge(self.kind, to_accepter + to_dialer, now);
-        std::mem::replace(&mut self.kind, kind) != kind && copy.can_move()
-    }
-
-    /// What it is taken for.
-    pub(super) fn kind(&self) -> Kind {
-        self.kind
-    }
-
-    /// Leaves the runtime that it belongs to, for another one to take it on.
-    pub(super) fn pack(&mut self) -> Sockets {
-        self.timer = Timer::default();
-        match &mut self.path {
-            Some(Path::Copy(copy)) => copy.pack(),
-            Some(Path::Taken(_)) | None => Sockets::default(),
-        }
-    }
-
-    /// Goes on in the runtime that this is called in.
-    pub(super) fn unpack(&mut self, sockets: Sockets) {
-        if let Some(Path::Copy(copy)) = &mut self.path {
-            copy.unpack(sockets);
-        }
+        let (conns, exchange, legs) = copy.leave();
+        let ended = Ended::new(office, self.seen);
+        Some(Box::new(rdv_relay::Pair::resumed(self.relay, conns, exchange, legs, ended)))
     }
 
     /// Carries on with the data path, as far as the relay allows; or else the deadline becomes that of the relay. Whether
@@ -174,31 +164,38 @@ impl Pair {
 }
 
 impl Future for Pair {
-    type Output = ControlFlow<()>;
+    type Output = Option<Relayed>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.introduce();
-        while let ControlFlow::Continue(deadline) = self.drain() {
-            let turn = self.poll_turn(cx, deadline);
-            if turn.is_pending() && self.judge() {
-                return Poll::Ready(ControlFlow::Continue(()));
+        let Some(pair) = &mut self.0 else {
+            return Poll::Ready(None);
+        };
+        pair.introduce();
+        while let ControlFlow::Continue(deadline) = pair.drain() {
+            let turn = if pair.can_leave() { Poll::Pending } else { pair.poll_turn(cx, deadline) };
+            // What an HTTP stack has in a socket's place may only now have become one.
+            if turn.is_pending() && pair.can_leave() {
+                return Poll::Ready(self.0.take().and_then(Introduced::leave));
             }
             ready!(turn);
         }
-        Poll::Ready(ControlFlow::Break(()))
+        Poll::Ready(None)
     }
 }
 
 impl Drop for Pair {
     fn drop(&mut self) {
-        if self.hook.0.is_some() && self.seen.is_none() {
+        let Some(mut pair) = self.0.take() else {
+            return;
+        };
+        if pair.hook.0.is_some() && pair.seen.is_none() {
             // The handler never said that the two may meet.
             return;
         }
-        if let Some(path) = &self.path {
-            self.relay.handle_traffic(now(), path.traffic());
+        if let Some(path) = &pair.path {
+            pair.relay.handle_traffic(now(), path.traffic());
         }
-        self.relay.close(now());
-        let _ = self.drain();
+        pair.relay.close(now());
+        let _ = pair.drain();
     }
 }

@@ -62,6 +62,12 @@ impl TestServer {
         soon("the server ends", self.serving).await.unwrap().unwrap();
     }
 
+    /// Drops its future.
+    pub(crate) async fn drop(self) {
+        self.serving.abort();
+        assert!(self.serving.await.unwrap_err().is_cancelled());
+    }
+
     /// Both ends of a connection through this server: the accepter's, then the dialer's.
     pub(crate) async fn pair(&self, spaces: &str) -> (Conn, Conn) {
         pair(&client(spaces), &self.url()).await

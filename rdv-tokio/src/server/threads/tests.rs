@@ -1,8 +1,10 @@
 //! Pairs that change their thread.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use rdv_socket::relay::Kind;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -11,19 +13,19 @@ use tokio::time::timeout;
 use super::*;
 use crate::server::{Front, ServerConfig};
 
-/// A server, its threads, and what ends it.
-async fn serving(config: ServerConfig) -> (SocketAddr, Arc<Bulk>, impl AsyncFnOnce()) {
+/// A server, its threads if it may have some, and what ends it.
+async fn serving(config: ServerConfig) -> (SocketAddr, Option<Arc<Crew<Plain, Ended>>>, impl AsyncFnOnce()) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
     let front = Front::new(vec![listener], config, Default::default(), Arc::default());
-    let bulk = front.bulk().clone();
+    let crew = front.threads().crew().cloned();
     let (end, ended) = oneshot::channel::<()>();
     let running = tokio::spawn(front.run(async { _ = ended.await }));
     let end = async || {
         drop(end);
         running.await.unwrap();
     };
-    (addr, bulk, end)
+    (addr, crew, end)
 }
 
 /// The dialer and the accepter, relayed.
@@ -72,43 +74,67 @@ async fn exchange(from: &mut TcpStream, to: &mut TcpStream, piece: usize, mut en
 
 #[tokio::test]
 async fn a_pair_in_bulk_has_another_thread_and_comes_back_when_it_talks() {
-    let (addr, bulk, end) = serving(ServerConfig::default()).await;
+    let (addr, crew, end) = serving(ServerConfig::default()).await;
+    let crew = crew.unwrap();
     let [mut dialer, mut accepter] = pair(addr).await;
-    send(&mut dialer, &mut accepter, 64).await;
-    assert_eq!(bulk.threads.lock().unwrap().len(), 0, "none are needed yet");
+    exchange(&mut dialer, &mut accepter, 64, || crew.pairs(Kind::Talk) == 1).await;
+    assert_eq!(crew.threads(Kind::Bulk), 0, "none are needed yet");
     for _ in 0..2 {
-        exchange(&mut dialer, &mut accepter, 16 << 20, || bulk.pairs() == 1).await;
-        exchange(&mut accepter, &mut dialer, 64, || bulk.pairs() == 0).await;
+        exchange(&mut dialer, &mut accepter, 16 << 20, || crew.pairs(Kind::Bulk) == 1).await;
+        exchange(&mut accepter, &mut dialer, 64, || crew.pairs(Kind::Talk) == 1).await;
     }
-    assert_eq!(bulk.threads.lock().unwrap().len(), 1, "one pair needs one");
+    assert_eq!([Kind::Talk, Kind::Bulk].map(|kind| crew.threads(kind)), [1, 1], "one pair needs one of each");
     dialer.shutdown().await.unwrap();
     assert_eq!(accepter.read(&mut [0]).await.unwrap(), 0, "a FIN is passed on");
     end().await;
 }
 
-#[tokio::test]
-async fn a_pair_that_is_elsewhere_is_cut_off_when_the_server_ends() {
-    let (addr, bulk, end) = serving(ServerConfig::default()).await;
-    let [mut dialer, mut accepter] = pair(addr).await;
-    exchange(&mut dialer, &mut accepter, 16 << 20, || bulk.pairs() == 1).await;
-    end().await;
-    for mut conn in [dialer, accepter] {
-        let err = conn.read(&mut [0]).await.unwrap_err();
-        assert_eq!(err.kind(), io::ErrorKind::ConnectionReset);
+async fn expect_resets(conns: [TcpStream; 2]) {
+    for mut conn in conns {
+        let read = timeout(PATIENCE, conn.read(&mut [0])).await.expect("it is still served");
+        assert_eq!(read.unwrap_err().kind(), ErrorKind::ConnectionReset);
     }
 }
 
 #[tokio::test]
+async fn pairs_are_cut_off_when_the_server_ends() {
+    let (addr, crew, end) = serving(ServerConfig::default()).await;
+    let crew = crew.unwrap();
+    let (mut talk, mut bulk) = (pair(addr).await, pair(addr).await);
+    let [dialer, accepter] = &mut bulk;
+    exchange(dialer, accepter, 16 << 20, || crew.pairs(Kind::Bulk) == 1).await;
+    let [dialer, accepter] = &mut talk;
+    exchange(dialer, accepter, 64, || crew.pairs(Kind::Talk) == 1).await;
+    end().await;
+    assert_eq!([Kind::Talk, Kind::Bulk].map(|kind| crew.pairs(kind)), [0, 0]);
+    expect_resets(talk).await;
+    expect_resets(bulk).await;
+}
+
+/// Nobody waits for the threads then.
+#[tokio::test]
+async fn pairs_are_cut_off_when_the_server_is_dropped() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let front = Front::new(vec![listener], ServerConfig::default(), Default::default(), Arc::default());
+    let running = tokio::spawn(front.run(std::future::pending()));
+    let mut conns = pair(addr).await;
+    let [dialer, accepter] = &mut conns;
+    send(dialer, accepter, 64).await;
+    running.abort();
+    expect_resets(conns).await;
+}
+
+#[tokio::test]
 async fn without_threads_all_is_the_runtimes() {
-    let config = ServerConfig { bulk_threads: Some(0), ..ServerConfig::default() };
-    let (addr, bulk, end) = serving(config).await;
+    let config = ServerConfig { relay_threads: Some(0), ..ServerConfig::default() };
+    let (addr, crew, end) = serving(config).await;
+    assert!(crew.is_none());
     let [mut dialer, mut accepter] = pair(addr).await;
     send(&mut dialer, &mut accepter, 64 << 20).await;
-    // Until it is in bulk no more.
-    let began = std::time::Instant::now();
-    exchange(&mut accepter, &mut dialer, 64, || began.elapsed() > Duration::from_millis(250)).await;
-    assert_eq!(bulk.threads.lock().unwrap().len(), 0);
+    send(&mut accepter, &mut dialer, 64).await;
     end().await;
+    expect_resets([dialer, accepter]).await;
 }
 
 const PATIENCE: Duration = Duration::from_secs(30);
