@@ -9,6 +9,9 @@
 //!
 //! Any stream will do that a poller of mio's can watch: see [`Leg`]. [`Plain`] is one of TCP alone.
 
+#[cfg_attr(any(target_os = "linux", target_os = "android"), path = "alarm.rs")]
+#[cfg_attr(not(any(target_os = "linux", target_os = "android")), path = "no_alarm.rs")]
+mod alarm;
 mod crew;
 mod leg;
 mod pair;

@@ -13,6 +13,7 @@ use rdv_core::{Relay, Traffic};
 use rdv_socket::relay::{BUFFER_LEN, Kind, Pool};
 use slab::Slab;
 
+use crate::alarm::Alarm;
 use crate::crew::{Desk, Order, Teams};
 use crate::pair::{Place, Turn};
 use crate::{Ending, Leg, Pair, wait};
@@ -22,6 +23,7 @@ pub(crate) struct Shift<L: Leg, E: Ending> {
     crew: Arc<Teams<L, E>>,
     desk: Arc<Desk<L, E>>,
     poll: Poll,
+    alarm: Alarm,
     orders: Receiver<Order<L, E>>,
     pairs: Slab<Box<Pair<L, E>>>,
     deadlines: BTreeSet<(Instant, PairId)>,
@@ -44,10 +46,12 @@ impl<L: Leg, E: Ending> Shift<L, E> {
         orders: Receiver<Order<L, E>>,
         pool: Pool,
     ) -> Self {
+        let alarm = Alarm::new(poll.registry(), ALARM);
         Self {
             crew,
             desk,
             poll,
+            alarm,
             orders,
             pairs: Slab::new(),
             deadlines: BTreeSet::new(),
@@ -70,16 +74,17 @@ impl<L: Leg, E: Ending> Shift<L, E> {
             if self.busy.is_empty() && self.desk.kind == Kind::Bulk {
                 thread::sleep(BREATH);
             }
-            let deadline = match self.busy.is_empty() {
-                true => self.deadlines.first().map(|(at, _)| *at),
-                false => Some(Instant::now()),
-            };
-            if let Err(err) = wait(&mut self.poll, &mut events, deadline) {
+            let until = self.alarm.set(self.deadlines.first().map(|(at, _)| *at));
+            let until = if self.busy.is_empty() { until } else { Some(Instant::now()) };
+            if let Err(err) = wait(&mut self.poll, &mut events, until) {
                 log::error!(target: "server", "a relay thread cannot go on: {err}");
                 return self.close();
             }
             for event in &events {
-                self.happened(event);
+                match event.token() {
+                    ALARM => self.alarm.rang(),
+                    _ => self.happened(event),
+                }
             }
             for _ in 0..self.busy.len() {
                 if let Some(id) = self.busy.pop_front()
@@ -89,7 +94,9 @@ impl<L: Leg, E: Ending> Shift<L, E> {
                     self.carry(id);
                 }
             }
-            self.time_passes();
+            if !self.alarm.is_set() {
+                self.time_passes();
+            }
         }
     }
 
@@ -212,6 +219,8 @@ impl<L: Leg, E: Ending> Shift<L, E> {
     }
 }
 
+/// Beside the waker's, and no pair's either.
+const ALARM: Token = Token(usize::MAX - 1);
 /// Before a thread for bulk looks whether there is more, once it has passed on all that was there: so that more has come by then,
 /// and goes in one piece. As network cards do, which interrupt no more often than that.
 const BREATH: Duration = Duration::from_micros(100);
