@@ -34,11 +34,14 @@ impl Answers {
             if began.elapsed() > WARM_UP + lasts {
                 break;
             }
-            let mut accepter = (!kind.is_baseline()).then(|| connect(server.addr(number)));
+            let patient = |conn: TcpStream| {
+                conn.set_read_timeout(Some(PATIENCE)).map(|()| conn).expect("an open connection")
+            };
+            let mut accepter = (!kind.is_baseline()).then(|| patient(connect(server.addr(number))));
             if let Some(accepter) = &mut accepter {
                 accepter.write_all(accept.as_bytes()).expect("an open connection");
             }
-            let mut dialer = connect(server.addr(number));
+            let mut dialer = patient(connect(server.addr(number)));
             // For the server to have done all that it does beforehand.
             thread::sleep(Duration::from_micros(500));
             let sent = Instant::now();
@@ -65,7 +68,6 @@ impl Answers {
 
 /// Whether there is an answer.
 fn read_head(conn: &mut TcpStream) -> bool {
-    conn.set_read_timeout(Some(PATIENCE)).expect("an open connection");
     let (mut buf, mut len) = ([0; 1024], 0);
     while !buf[..len].ends_with(b"\r\n\r\n") {
         match conn.read(&mut buf[len..]) {
