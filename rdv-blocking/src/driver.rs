@@ -248,7 +248,7 @@ impl Socket {
 
     /// A read that does not rely on what the poller has said so far.
     fn read_now(&mut self, buffer: &mut [u8]) -> Option<What> {
-        *self.ready.may(Way::In) = true;
+        self.ready.doubt(Way::In);
         self.try_read(buffer)
     }
 

@@ -58,13 +58,14 @@ impl<L: Leg, E: Ending> Crew<L, E> {
         Self(Arc::new(Teams { each: each.max(1), talk, bulk, pool }))
     }
 
-    /// Begins those that are not for bulk, so that a server which the system has no threads for knows at once.
+    /// Begins so many of those that are not for bulk, unless there are as many: so a server knows beforehand whether the system
+    /// has threads.
     ///
     /// # Errors
     /// The system's.
-    pub fn start(&self) -> io::Result<()> {
+    pub fn start(&self, threads: usize) -> io::Result<()> {
         let mut team = self.0.team(Kind::Talk);
-        while team.desks.len() < self.0.each {
+        while team.desks.len() < threads.min(self.0.each) && !team.is_stopped {
             team.start(Kind::Talk, &self.0)?;
         }
         Ok(())

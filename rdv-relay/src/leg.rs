@@ -1,6 +1,6 @@
 //! One of a pair's two connections.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::Shutdown;
 
 use mio::event::Source;
@@ -11,7 +11,7 @@ use crate::Ready;
 
 /// A stream that the threads can relay: an end of a flow, watched by a poller.
 ///
-/// It says [`WouldBlock`](ErrorKind::WouldBlock) without asking the system where [`Ready`] knows that already.
+/// It says [`WouldBlock`](io::ErrorKind::WouldBlock) without asking the system where [`Ready`] knows that already.
 pub trait Leg: End + Send + 'static {
     /// The socket, to be watched.
     fn source(&mut self) -> &mut dyn Source;
@@ -55,29 +55,13 @@ impl From<std::net::TcpStream> for Plain {
     }
 }
 
-impl Plain {
-    fn attempt(
-        &mut self,
-        way: Way,
-        asked: Option<usize>,
-        act: impl FnOnce(&mut TcpStream) -> io::Result<usize>,
-    ) -> io::Result<usize> {
-        if !*self.ready.may(way) {
-            return Err(ErrorKind::WouldBlock.into());
-        }
-        let result = act(&mut self.tcp);
-        self.ready.tried(way, &result, asked);
-        result
-    }
-}
-
 impl End for Plain {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.attempt(Way::In, Some(buf.len()), |tcp| tcp.read(buf))
+        self.ready.attempt(Way::In, Some(buf.len()), || self.tcp.read(buf))
     }
 
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        self.attempt(Way::Out, Some(data.len()), |tcp| tcp.write(data))
+        self.ready.attempt(Way::Out, Some(data.len()), || self.tcp.write(data))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -97,7 +81,7 @@ impl End for Plain {
         way: Way,
         act: &mut dyn FnMut(Tcp<'_>) -> io::Result<usize>,
     ) -> io::Result<usize> {
-        self.attempt(way, None, |tcp| tcp.try_io(|| act(Tcp::of(&*tcp))))
+        self.ready.attempt(way, None, || self.tcp.try_io(|| act(Tcp::of(&self.tcp))))
     }
 }
 

@@ -25,22 +25,39 @@ impl Ready {
         self.write |= event.is_writable() || event.is_write_closed() || event.is_error();
     }
 
-    /// Whether it may be tried, to be set to whether it may be tried again.
-    pub fn may(&mut self, way: Way) -> &mut bool {
-        match way {
-            Way::In => &mut self.read,
-            Way::Out => &mut self.write,
-        }
+    /// It may be tried, whatever is known.
+    pub fn doubt(&mut self, way: Way) {
+        *self.may(way) = true;
     }
 
-    /// Takes note of how trying went: so many bytes, of those that were `asked` for where that is known. If fewer came, there
-    /// are no more for now.
-    pub fn tried(&mut self, way: Way, result: &io::Result<usize>, asked: Option<usize>) {
-        let is_all = match result {
+    /// Tries to read or write so many bytes, where that is known, and takes note of how it goes: if fewer went, there are no
+    /// more for now.
+    ///
+    /// # Errors
+    /// Those of `act`; [`WouldBlock`](ErrorKind::WouldBlock) without asking the system, where that is known already.
+    pub fn attempt(
+        &mut self,
+        way: Way,
+        asked: Option<usize>,
+        act: impl FnOnce() -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        if !*self.may(way) {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let result = act();
+        let is_all = match &result {
             Ok(len) => EPOLL && asked.is_some_and(|asked| *len < asked) && !(way == Way::In && self.closed),
             Err(err) => err.kind() == ErrorKind::WouldBlock,
         };
         *self.may(way) &= !is_all;
+        result
+    }
+
+    fn may(&mut self, way: Way) -> &mut bool {
+        match way {
+            Way::In => &mut self.read,
+            Way::Out => &mut self.write,
+        }
     }
 }
 

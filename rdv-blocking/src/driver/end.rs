@@ -10,19 +10,17 @@ use super::{Socket, Stream};
 
 impl Socket {
     /// Does something to the stream that may have to wait for it, unless it is known that it must; to so many bytes, where that
-    /// is known.
+    /// is known. Nothing is known of TLS, which may have more than its socket.
     fn attempt(
         &mut self,
         way: Way,
         asked: Option<usize>,
         act: impl FnOnce(&mut Stream) -> io::Result<usize>,
     ) -> io::Result<usize> {
-        if self.is_plain() && !*self.ready.may(way) {
-            return Err(ErrorKind::WouldBlock.into());
+        match &mut self.stream {
+            stream @ Stream::Plain(_) => self.ready.attempt(way, asked, || act(stream)),
+            stream @ Stream::Tls(_) => act(stream),
         }
-        let result = act(&mut self.stream);
-        self.ready.tried(way, &result, asked);
-        result
     }
 }
 

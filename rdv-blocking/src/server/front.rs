@@ -48,7 +48,7 @@ impl Front {
             registered.push((listener, with_options));
         }
         let crew = Crew::new(workers, Pool::default());
-        crew.start()?;
+        crew.start(workers)?;
         Ok(Self {
             driver,
             lobby: Lobby::with_metrics(config, handle.metrics().clone()),

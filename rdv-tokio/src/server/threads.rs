@@ -63,16 +63,19 @@ impl Threads {
         Self { crew, office, ends, pairs: 0, tellings: JoinSet::new() }
     }
 
-    /// Where pairs are to tell their ends that are for these threads, if there are any.
+    /// Where pairs are to tell their ends that are for these threads. None if there are none, nor does the system have any.
     pub(super) fn office(&self) -> Option<Arc<Office>> {
-        self.crew.as_ref().map(|_| self.office.clone())
+        let started = self.crew.as_ref()?.start(1);
+        started.inspect_err(|err| log::debug!(target: "server", "no thread to relay pairs: {err}")).ok()?;
+        Some(self.office.clone())
     }
 
-    /// Has them serve a pair. It is cut off if they can't.
+    /// Has them serve a pair. It is cut off if they have been stopped.
     pub(super) fn serve(&mut self, pair: Relayed) {
         self.pairs += 1;
-        if let Some(Err(_)) = self.crew.as_ref().map(|crew| crew.serve(pair)) {
-            log::warn!(target: "server", "there is no thread to relay a pair, so it is cut off");
+        if let Some(crew) = &self.crew {
+            // One that comes back is dropped, and tells its end by that.
+            let _ = crew.serve(pair);
         }
     }
 
