@@ -114,7 +114,7 @@ impl Server {
     ///
     /// Then the server listens no more, clients that wait are answered 503 and get two seconds to read that, and
     /// relays are cut off with an RST. If the future is dropped instead, all is closed without an answer; relays
-    /// are cut off with an RST then too, by their tasks' end.
+    /// are cut off with an RST then too, by the end of their tasks or threads.
     ///
     /// On a runtime of many threads, spawn it: `block_on`, and so the body of `main`, is not where tokio is fast.
     ///
