@@ -27,15 +27,16 @@ pub fn raise_open_files() -> io::Result<Option<usize>> {
     Ok(None)
 }
 
-/// How many connections a server may have open within a limit on open files: it keeps up to 512 of them, or a quarter,
-/// for listeners, the pollers of two threads for each core, the relay's pipes, files that are read again, and refusals.
+/// How many connections a server may have open within a limit on open files: it keeps a quarter of them, up to 512, for listeners,
+/// the pollers of two threads for each core, the relay's pipes, files that are read again, and refusals. Of few files it keeps 32,
+/// or half.
 ///
 /// ```
 /// assert_eq!(rdv_socket::conns_within(1024), 768);
 /// assert_eq!(rdv_socket::conns_within(1_048_576), 1_048_064);
 /// ```
 pub fn conns_within(open_files: usize) -> usize {
-    open_files - (open_files / 4).min(512)
+    open_files - (open_files / 4).clamp(32, 512).min(open_files / 2)
 }
 
 #[cfg(test)]

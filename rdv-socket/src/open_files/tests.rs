@@ -14,9 +14,16 @@ fn the_soft_limit_becomes_the_hard_one() {
 
 #[test]
 fn some_files_are_kept() {
-    for (files, conns) in
-        [(0, 0), (3, 3), (64, 48), (1024, 768), (4096, 3584), (usize::MAX, usize::MAX - 512)]
-    {
+    for (files, conns) in [
+        (0, 0),
+        (3, 2),
+        (40, 20),
+        (64, 32),
+        (100, 68),
+        (1024, 768),
+        (4096, 3584),
+        (usize::MAX, usize::MAX - 512),
+    ] {
         assert_eq!(conns_within(files), conns, "{files}");
     }
 }
