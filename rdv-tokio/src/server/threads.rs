@@ -3,6 +3,7 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::thread::available_parallelism;
 
@@ -21,8 +22,6 @@ pub(super) struct Threads {
     crew: Option<Arc<Crew<Plain, Ended>>>,
     office: Arc<Office>,
     ends: UnboundedReceiver<End>,
-    /// Those that were given to them, and whose ends have not come yet.
-    pairs: usize,
     /// The application is being told of an end, in a task of its own.
     tellings: JoinSet<()>,
 }
@@ -33,6 +32,8 @@ pub(super) type Relayed = Box<Pair<Plain, Ended>>;
 /// Where the ends of pairs are told.
 pub(super) struct Office {
     ends: UnboundedSender<End>,
+    /// Those that are to tell their end, and have not been heard yet.
+    pairs: AtomicUsize,
     runtime: Handle,
     hook: Hook,
 }
@@ -59,8 +60,9 @@ impl Threads {
         let each = each.unwrap_or_else(|| available_parallelism().map_or(1, usize::from));
         let crew = (each > 0).then(|| Arc::new(Crew::new(each, pool)));
         let (sender, ends) = unbounded_channel();
-        let office = Arc::new(Office { ends: sender, runtime: Handle::current(), hook });
-        Self { crew, office, ends, pairs: 0, tellings: JoinSet::new() }
+        let (pairs, runtime) = (AtomicUsize::new(0), Handle::current());
+        let office = Arc::new(Office { ends: sender, pairs, runtime, hook });
+        Self { crew, office, ends, tellings: JoinSet::new() }
     }
 
     /// Where pairs are to tell their ends that are for these threads. None if there are none, nor does the system have any.
@@ -72,7 +74,6 @@ impl Threads {
 
     /// Has them serve a pair. It is cut off if they have been stopped.
     pub(super) fn serve(&mut self, pair: Relayed) {
-        self.pairs += 1;
         if let Some(crew) = &self.crew {
             // One that comes back is dropped, and tells its end by that.
             let _ = crew.serve(pair);
@@ -81,9 +82,10 @@ impl Threads {
 
     /// Takes note of the pairs that have ended, and has the application told. Whether there were any.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> bool {
-        let before = self.pairs;
+        let mut any = false;
         while let Poll::Ready(Some(end)) = self.ends.poll_recv(cx) {
-            self.pairs -= 1;
+            any = true;
+            self.office.pairs.fetch_sub(1, Ordering::Relaxed);
             if let Some(telling) = self.office.telling(end) {
                 self.tellings.spawn(telling);
             }
@@ -91,12 +93,12 @@ impl Threads {
         while let Poll::Ready(Some(told)) = self.tellings.poll_join_next(cx) {
             note(told);
         }
-        self.pairs < before
+        any
     }
 
-    /// How many pairs they have.
+    /// How many pairs they have, those on their way to them included.
     pub(super) fn pairs(&self) -> usize {
-        self.pairs
+        self.office.pairs.load(Ordering::Relaxed)
     }
 
     /// Cuts off their pairs, and ends the threads.
@@ -147,6 +149,7 @@ impl Office {
 
 impl Ended {
     pub(super) fn new(office: Arc<Office>, seen: Option<Arc<MatchedPair>>) -> Self {
+        office.pairs.fetch_add(1, Ordering::Relaxed);
         Self { office, end: End { seen, report: None } }
     }
 }

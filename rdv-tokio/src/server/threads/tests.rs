@@ -125,6 +125,19 @@ async fn pairs_are_cut_off_when_the_server_is_dropped() {
     expect_resets(conns).await;
 }
 
+/// A server may end when a pair's task has, and before the threads have the pair.
+#[tokio::test]
+async fn a_pair_that_never_arrives_is_told_of_once() {
+    let mut threads = Threads::new(None, Pool::default(), Hook::default());
+    let ended = Ended::new(threads.office().unwrap(), None);
+    assert_eq!(threads.pairs(), 1);
+    drop(ended);
+    threads.settle().await;
+    assert_eq!(threads.pairs(), 0);
+    threads.settle().await;
+    assert_eq!(threads.pairs(), 0);
+}
+
 #[tokio::test]
 async fn without_threads_all_is_the_runtimes() {
     let config = ServerConfig { relay_threads: Some(0), ..ServerConfig::default() };
