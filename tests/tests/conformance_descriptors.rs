@@ -165,6 +165,14 @@ fn rounds_while_serving(adapter: &'static dyn Adapter) {
         refused.send(request("GET", "/x", ""));
         server.settle();
     };
+    // It may have a thread for each core to relay, which begin as they are needed: with as many pairs at once.
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let mut pairs: Vec<_> = (0..cores).map(|i| server.relayed(&format!("/at-once-{i}"))).collect();
+    for (dialer, accepter) in &mut pairs {
+        dialer.send("here");
+        accepter.expect("here");
+    }
+    drop(pairs);
     round(0);
     let after_one = settled();
     (1..20).for_each(round);
