@@ -149,6 +149,11 @@ impl<L: Leg, E: Ending> Pair<L, E> {
         self.pace.judge(kind, to_accepter + to_dialer, Instant::now)
     }
 
+    /// Whether it goes one way, and nobody waits for an answer.
+    pub(crate) fn streams(&mut self) -> bool {
+        self.pace.streams(self.exchange.carried())
+    }
+
     /// Tells the relay something, along with what has been carried so far, and does what it wants. Its deadline, unless the pair
     /// is history.
     pub(crate) fn act(&mut self, tell: impl FnOnce(&mut Relay, Traffic)) -> ControlFlow<(), Option<Instant>> {

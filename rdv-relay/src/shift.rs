@@ -29,6 +29,8 @@ pub(crate) struct Shift<L: Leg, E: Ending> {
     deadlines: BTreeSet<(Instant, PairId)>,
     /// Pairs that had more to copy than one turn allows.
     busy: VecDeque<PairId>,
+    /// Where a thread for bulk has a pair that does not stream: until when it is waited for.
+    awaited: Option<Instant>,
     /// Bytes on their way; one for all, since none stay in it.
     buffer: Vec<u8>,
     pool: Pool,
@@ -56,6 +58,7 @@ impl<L: Leg, E: Ending> Shift<L, E> {
             pairs: Slab::new(),
             deadlines: BTreeSet::new(),
             busy: VecDeque::new(),
+            awaited: None,
             buffer: vec![0; BUFFER_LEN],
             pool,
         }
@@ -71,7 +74,7 @@ impl<L: Leg, E: Ending> Shift<L, E> {
                     Order::Stop => return self.close(),
                 }
             }
-            if self.busy.is_empty() && self.desk.kind == Kind::Bulk {
+            if self.may_rest() {
                 thread::sleep(BREATH);
             }
             let until = self.alarm.set(self.deadlines.first().map(|(at, _)| *at));
@@ -98,6 +101,12 @@ impl<L: Leg, E: Ending> Shift<L, E> {
                 self.time_passes();
             }
         }
+    }
+
+    /// Whether all that is to be carried are streams, of which more will have come in a moment.
+    fn may_rest(&mut self) -> bool {
+        self.awaited = self.awaited.filter(|until| Instant::now() < *until);
+        self.desk.kind == Kind::Bulk && self.busy.is_empty() && self.awaited.is_none()
     }
 
     /// Dropping a pair cuts it off.
@@ -179,6 +188,9 @@ impl<L: Leg, E: Ending> Shift<L, E> {
             self.queue(id);
         }
         self.judge(id);
+        if self.desk.kind == Kind::Bulk && self.pairs.get_mut(id).is_some_and(|pair| !pair.streams()) {
+            self.awaited = Some(Instant::now() + PATIENCE);
+        }
     }
 
     /// It has its turn when those in front of it had theirs.
@@ -221,6 +233,8 @@ impl<L: Leg, E: Ending> Shift<L, E> {
 
 /// Beside the waker's, and no pair's either.
 const ALARM: Token = Token(usize::MAX - 1);
-/// Before a thread for bulk looks whether there is more, once it has passed on all that was there: so that more has come by then,
-/// and goes in one piece. As network cards do, which interrupt no more often than that.
+/// Before a thread with nothing but streams looks whether there is more, once it has passed on all that was there: so that more
+/// has come by then, and goes in one piece. As network cards do, which interrupt no more often than that.
 const BREATH: Duration = Duration::from_micros(100);
+/// So long after a pair had something to pass on that is no stream, its thread does not rest: its answer may come.
+const PATIENCE: Duration = Duration::from_millis(1);

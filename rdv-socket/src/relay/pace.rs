@@ -12,17 +12,19 @@ pub enum Kind {
     Bulk,
 }
 
-/// What a pair had carried at some time, to tell how much that is lately.
+/// What a pair had carried at some time, to tell how much that is lately, and which way it goes.
 #[derive(Debug)]
 pub struct Pace {
     at: Instant,
     carried: u64,
+    /// What it had carried either way when that last was both ways.
+    turned: [u64; 2],
 }
 
 impl Pace {
     /// Of a pair that has carried nothing so far.
     pub fn new(now: Instant) -> Self {
-        Self { at: now, carried: 0 }
+        Self { at: now, carried: 0, turned: [0; 2] }
     }
 
     /// What a pair is from now on that is of this kind so far, and has carried so many bytes in all. It seldom changes, for
@@ -55,9 +57,33 @@ impl Pace {
             Kind::Talk | Kind::Bulk => Kind::Bulk,
         };
         if is_over || judged != kind {
-            *self = Self { at: now, carried };
+            (self.at, self.carried) = (now, carried);
         }
         judged
+    }
+
+    /// Whether a pair that has carried so many bytes either way is a stream: for long it went one way only, so that nobody seems
+    /// to wait for an answer. A stream loses nothing by a moment's rest; whoever asks for a block, and then for the next one,
+    /// loses it each time. To be asked at each turn.
+    ///
+    /// ```
+    /// use std::time::Instant;
+    ///
+    /// use rdv_socket::relay::Pace;
+    ///
+    /// let mut pace = Pace::new(Instant::now());
+    /// assert!(!pace.streams([64, 0]), "a question");
+    /// assert!(!pace.streams([64, 1_000_000]), "its answer begins");
+    /// assert!(pace.streams([64, 9_000_000]), "and goes on");
+    /// assert!(!pace.streams([128, 9_000_000]), "the next question");
+    /// ```
+    pub fn streams(&mut self, both: [u64; 2]) -> bool {
+        let ways = || both.iter().zip(&self.turned).map(|(carried, turned)| carried - turned);
+        if ways().all(|carried| carried > 0) {
+            self.turned = both;
+            return false;
+        }
+        ways().any(|carried| carried >= STREAM)
     }
 }
 
@@ -66,6 +92,8 @@ const A_WHILE: Duration = Duration::from_millis(100);
 const BULK: u64 = 4 * 1024 * 1024;
 /// Bytes that are not, if no more come within any while.
 const LITTLE: u64 = BULK / 4;
+/// Bytes one way, and none the other way, by which a stream is known: a millisecond of the fastest.
+const STREAM: u64 = 4 * 1024 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -118,5 +146,32 @@ mod tests {
         let bulk = || repeat_n((1, 1 << 20), 10);
         assert_eq!(course(bulk().chain([(5_000, 64)])), (Kind::Talk, 2), "after a pause");
         assert_eq!(course(bulk().chain(repeat_n((1, 64), 500))), (Kind::Talk, 2), "at once");
+    }
+
+    /// Whether a pair streams at the end of these steps: bytes each way.
+    fn streams(steps: impl IntoIterator<Item = [u64; 2]>) -> bool {
+        let (mut pace, mut both) = (Pace::new(Instant::now()), [0, 0]);
+        steps.into_iter().fold(false, |_, step| {
+            both = [both[0] + step[0], both[1] + step[1]];
+            pace.streams(both)
+        })
+    }
+
+    #[test]
+    fn what_goes_one_way_for_long_is_a_stream() {
+        let file = |chunks| repeat_n([65_536, 0], chunks);
+        assert!(!streams(file(63)));
+        assert!(streams(file(64)));
+        assert!(streams([[0, 200]].into_iter().chain(file(65))), "once it was asked for");
+        assert!(streams(repeat_n([0, 65_536], 64)), "the other way");
+    }
+
+    #[test]
+    fn who_waits_for_an_answer_does_not_stream() {
+        let blocks = |chunks| repeat_n(repeat_n([0, 65_536], chunks).chain([[64, 0]]), 1_000).flatten();
+        assert!(!streams(blocks(16)), "a MiB at a time");
+        assert!(!streams(blocks(16).chain([[0, 65_536]])));
+        assert!(!streams(repeat_n([0, 65_536], 100).chain([[1, 0]])), "a stream that is answered");
+        assert!(!streams(repeat_n([65_536, 65_536], 1_000)), "two streams");
     }
 }

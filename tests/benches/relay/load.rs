@@ -23,7 +23,16 @@ pub(crate) struct Bulk {
     pub(crate) cpu: Option<f64>,
 }
 
-/// 64 bytes to and fro, with everything on one CPU.
+/// What the receivers of bulk do with it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Receiver {
+    /// Read it, as every program does.
+    Reads,
+    /// Have the kernel drop it. Nobody reads the bytes then, so they never leave the cache of the CPU that wrote them.
+    Drops,
+}
+
+/// 64 bytes, and the answer to them, with everything on one CPU.
 pub(crate) struct PingPong {
     pub(crate) p50: Duration,
     pub(crate) p99: Duration,
@@ -37,13 +46,13 @@ struct Place {
 }
 
 impl Bulk {
-    pub(crate) fn measure(kind: Kind, pairs: usize, lasts: Duration) -> Self {
+    pub(crate) fn measure(kind: Kind, pairs: usize, receiver: Receiver, lasts: Duration) -> Self {
         let place = Place::new(kind);
         let pairs: Vec<_> = (0..pairs).map(|i| (place.pair(i), AtomicU64::new(0))).collect();
         thread::scope(|scope| {
             for ((from, to), received) in &pairs {
                 scope.spawn(|| send(from));
-                scope.spawn(|| receive(to, received));
+                scope.spawn(|| receive(to, received, receiver));
             }
             thread::sleep(WARM_UP);
             let (began, bytes, cpu) = (Instant::now(), received(&pairs), place.cpu());
@@ -74,14 +83,15 @@ impl Bulk {
 }
 
 impl PingPong {
-    /// Beside so many pairs in bulk, through the same server and on the same CPU.
-    pub(crate) fn measure(kind: Kind, bulk: usize, lasts: Duration) -> Self {
+    /// With answers of so many bytes; and perhaps beside two pairs in bulk, through the same server and on the same CPU.
+    pub(crate) fn measure(kind: Kind, answer: usize, bulk: Option<Receiver>, lasts: Duration) -> Self {
         // A thread of its own, for it and all that it begins stay on that CPU.
-        let measured = thread::scope(|scope| scope.spawn(|| Self::on_one_cpu(kind, bulk, lasts)).join());
+        let measured = || Self::on_one_cpu(kind, answer, bulk, lasts);
+        let measured = thread::scope(|scope| scope.spawn(measured).join());
         measured.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 
-    fn on_one_cpu(kind: Kind, bulk: usize, lasts: Duration) -> Self {
+    fn on_one_cpu(kind: Kind, answer: usize, bulk: Option<Receiver>, lasts: Duration) -> Self {
         let me = Pid::from_raw(0);
         let allowed = sched_getaffinity(me).expect("every thread may ask");
         let cpu = (0..CpuSet::count()).rev().find(|cpu| allowed.is_set(*cpu).unwrap_or(false));
@@ -91,16 +101,17 @@ impl PingPong {
 
         let place = Place::new(kind);
         let (asks, answers) = place.pair(0);
-        let beside: Vec<_> = (1..=bulk).map(|i| place.pair(i)).collect();
+        let beside: Vec<_> =
+            bulk.iter().flat_map(|receiver| [1, 2].map(|i| (place.pair(i), *receiver))).collect();
         let mut times = thread::scope(|scope| {
-            for (from, to) in &beside {
+            for ((from, to), receiver) in &beside {
                 scope.spawn(|| send(from));
-                scope.spawn(|| receive(to, &AtomicU64::new(0)));
+                scope.spawn(|| receive(to, &AtomicU64::new(0), *receiver));
             }
-            scope.spawn(|| echo(answers));
-            let times = play(&asks, lasts);
+            scope.spawn(|| reply(answers, answer));
+            let times = play(&asks, answer, lasts);
             // An end of each is the other's.
-            for stream in beside.iter().flat_map(|(from, to)| [from, to]).chain([&asks]) {
+            for stream in beside.iter().flat_map(|((from, to), _)| [from, to]).chain([&asks]) {
                 let _ = stream.shutdown(Shutdown::Both);
             }
             times
@@ -110,19 +121,19 @@ impl PingPong {
     }
 }
 
-fn echo(mut with: TcpStream) {
-    let mut ball = [0; BALL];
-    while with.read_exact(&mut ball).is_ok() && with.write_all(&ball).is_ok() {}
+fn reply(mut with: TcpStream, answer: usize) {
+    let (mut ball, answer) = ([0; BALL], vec![7; answer]);
+    while with.read_exact(&mut ball).is_ok() && with.write_all(&answer).is_ok() {}
 }
 
 /// How long each exchange took.
-fn play(mut with: &TcpStream, lasts: Duration) -> Vec<Duration> {
-    let mut ball = [7; BALL];
+fn play(mut with: &TcpStream, answer: usize, lasts: Duration) -> Vec<Duration> {
+    let (ball, mut answer) = ([7; BALL], vec![0; answer]);
     let (began, mut times) = (Instant::now(), Vec::new());
     while began.elapsed() < WARM_UP + lasts {
         let sent = Instant::now();
         with.write_all(&ball).expect("the other end is there");
-        with.read_exact(&mut ball).expect("it echoes");
+        with.read_exact(&mut answer).expect("it replies");
         if began.elapsed() > WARM_UP {
             times.push(sent.elapsed());
         }
@@ -178,10 +189,13 @@ fn send(mut to: &TcpStream) {
     while to.write_all(&data).is_ok() {}
 }
 
-/// Until the socket is shut down. The bytes are dropped in the kernel, for it is not the load that is measured.
-fn receive(from: &TcpStream, received: &AtomicU64) {
-    let mut nothing = vec![0; 4 * CHUNK];
-    while let Ok(len @ 1..) = recv(from.as_raw_fd(), &mut nothing, MsgFlags::MSG_TRUNC) {
+/// Until the socket is shut down.
+fn receive(from: &TcpStream, received: &AtomicU64, receiver: Receiver) {
+    let (mut chunk, flags) = match receiver {
+        Receiver::Reads => (vec![0; CHUNK], MsgFlags::empty()),
+        Receiver::Drops => (vec![0; 4 * CHUNK], MsgFlags::MSG_TRUNC),
+    };
+    while let Ok(len @ 1..) = recv(from.as_raw_fd(), &mut chunk, flags) {
         received.fetch_add(len as u64, Ordering::Relaxed);
     }
 }
@@ -190,6 +204,9 @@ fn received(pairs: &[((TcpStream, TcpStream), AtomicU64)]) -> Vec<u64> {
     pairs.iter().map(|(_, received)| received.load(Ordering::Relaxed)).collect()
 }
 
-const BALL: usize = 64;
+/// Bytes of a question, and of an answer as short.
+pub(crate) const BALL: usize = 64;
+/// Bytes of a block that is asked for.
+pub(crate) const BLOCK: usize = 64 * 1024;
 const CHUNK: usize = 256 * 1024;
 const WARM_UP: Duration = Duration::from_millis(300);

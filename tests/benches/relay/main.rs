@@ -7,7 +7,8 @@
 //! cubic, for bbr paces loopback.
 //!
 //! `RDV_BENCH_RUNS=9` has more runs of each (5), `RDV_BENCH_SECONDS=3` longer ones (1), `RDV_BENCH_ONLY=tokio` fewer servers,
-//! and `RDV_BENCH_MEASURES=one,beside` fewer measures than `one,eight,ping,beside`.
+//! and `RDV_BENCH_MEASURES=one,beside` fewer measures than `one,eight,ping,block,beside`. With `RDV_BENCH_UNREAD=1` nobody reads
+//! what arrives in bulk.
 //! `RDV_BENCH_ALSO=COMMAND` measures another server of rdv/1 too: `{}` in it stands for the address to listen on.
 
 #[cfg(target_os = "linux")]
@@ -39,7 +40,7 @@ fn main() {
 fn measure() {
     use std::time::Duration;
 
-    use load::{Bulk, PingPong};
+    use load::{BALL, BLOCK, Bulk, PingPong, Receiver};
     use server::Kind;
 
     let runs =
@@ -47,7 +48,11 @@ fn measure() {
     let seconds = variable("RDV_BENCH_SECONDS")
         .map_or(1.0, |seconds| seconds.parse().expect("RDV_BENCH_SECONDS is no number"));
     let only = variable("RDV_BENCH_ONLY").unwrap_or_default();
-    let measures = variable("RDV_BENCH_MEASURES").unwrap_or_else(|| "one,eight,ping,beside".to_owned());
+    let measures = variable("RDV_BENCH_MEASURES").unwrap_or_else(|| "one,eight,ping,block,beside".to_owned());
+    let receiver = match variable("RDV_BENCH_UNREAD").as_deref() {
+        None | Some("" | "0") => Receiver::Reads,
+        Some(_) => Receiver::Drops,
+    };
     let is_asked = |measure| measures.split(',').any(|asked| asked == measure);
     let lasts = Duration::from_secs_f64(seconds);
     let kinds: Vec<_> = Kind::ALL
@@ -59,16 +64,19 @@ fn measure() {
     for run in 1..=runs {
         for (kind, row) in kinds.iter().zip(&mut rows) {
             if is_asked("one") {
-                row.one.push(Bulk::measure(*kind, 1, lasts));
+                row.one.push(Bulk::measure(*kind, 1, receiver, lasts));
             }
             if is_asked("eight") {
-                row.eight.push(Bulk::measure(*kind, 8, lasts));
+                row.eight.push(Bulk::measure(*kind, 8, receiver, lasts));
             }
             if is_asked("ping") {
-                row.ping_pong.push(PingPong::measure(*kind, 0, lasts));
+                row.ping_pong.push(PingPong::measure(*kind, BALL, None, lasts));
+            }
+            if is_asked("block") {
+                row.block.push(PingPong::measure(*kind, BLOCK, None, lasts));
             }
             if is_asked("beside") {
-                row.beside.push(PingPong::measure(*kind, 2, lasts));
+                row.beside.push(PingPong::measure(*kind, BALL, Some(receiver), lasts));
             }
         }
         eprintln!("run {run} of {runs}: done");

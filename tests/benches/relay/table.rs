@@ -10,13 +10,22 @@ pub(crate) struct Row {
     pub(crate) one: Vec<Bulk>,
     pub(crate) eight: Vec<Bulk>,
     pub(crate) ping_pong: Vec<PingPong>,
+    /// A block is asked for, and another one once it has come.
+    pub(crate) block: Vec<PingPong>,
     /// The same beside two pairs in bulk.
     pub(crate) beside: Vec<PingPong>,
 }
 
 impl Row {
     pub(crate) fn new(name: &'static str) -> Self {
-        Self { name, one: Vec::new(), eight: Vec::new(), ping_pong: Vec::new(), beside: Vec::new() }
+        Self {
+            name,
+            one: Vec::new(),
+            eight: Vec::new(),
+            ping_pong: Vec::new(),
+            block: Vec::new(),
+            beside: Vec::new(),
+        }
     }
 }
 
@@ -35,10 +44,12 @@ pub(crate) fn markdown(rows: &[Row]) -> String {
         "of direct",
         "p99, us",
         "of direct",
+        "64 KiB asked for p50, us",
+        "of direct",
         "beside 2 bulk pairs p50, ms",
         "p99, ms",
     ]);
-    text += &line(&["---"; 14]);
+    text += &line(&["---"; 16]);
     let Some(direct) = rows.first() else {
         return text;
     };
@@ -54,11 +65,14 @@ pub(crate) fn markdown(rows: &[Row]) -> String {
             let cpu = format!("{:.3}", median(all, |bulk| bulk.cpu.unwrap_or_default()));
             cells.push(if has_server { cpu } else { String::new() });
         }
-        for part in [|times: &PingPong| times.p50.as_secs_f64(), |times: &PingPong| times.p99.as_secs_f64()] {
-            cells.push(format!("{:.1}", median(&row.ping_pong, part) * 1e6));
-            cells.push(format!("**{:.2}**", ratio(&row.ping_pong, &direct.ping_pong, part)));
+        let p50 = |times: &PingPong| times.p50.as_secs_f64();
+        let p99 = |times: &PingPong| times.p99.as_secs_f64();
+        let (ping, block) = ((&row.ping_pong, &direct.ping_pong), (&row.block, &direct.block));
+        for ((all, beside), part) in [(ping, p50 as fn(&_) -> _), (ping, p99), (block, p50)] {
+            cells.push(format!("{:.1}", median(all, part) * 1e6));
+            cells.push(format!("**{:.2}**", ratio(all, beside, part)));
         }
-        for part in [|times: &PingPong| times.p50.as_secs_f64(), |times: &PingPong| times.p99.as_secs_f64()] {
+        for part in [p50 as fn(&_) -> _, p99] {
             cells.push(format!("{:.2}", median(&row.beside, part) * 1e3));
         }
         // What was not measured.
