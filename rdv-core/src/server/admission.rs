@@ -3,11 +3,10 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
 use crate::token::Token;
-use crate::wire::{Denial, Reject, Role};
+use crate::wire::{Denial, Reject, RequestHeaders, Role};
 
 /// The operator's word on who may use a server, asked for each request before its client gets a place, and for each
 /// question for an address alone (`EXTENSIONS.md`).
@@ -64,7 +63,7 @@ pub struct Caller<'a> {
     /// What it is to be matched by.
     pub token: &'a Token,
     /// All headers of its request.
-    pub headers: &'a HeaderMap,
+    pub headers: &'a RequestHeaders,
     /// Its address, as its peer will be told.
     pub observed: SocketAddr,
 }

@@ -8,7 +8,7 @@ use log::warn;
 
 use super::LobbyConfig;
 use crate::addr::{AddrSpace, Cidr, parse_addr, unmapped};
-use crate::wire::{Client, Reject, X_FORWARDED_FOR, client_by, client_of, trace_of_proxy};
+use crate::wire::{Client, Reject, RequestHeaders, X_FORWARDED_FOR, client_by, client_of};
 
 /// Where the observed address comes from. Peers dial it, so it must be the one that the client's NAT uses.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -58,14 +58,14 @@ impl LobbyConfig {
     }
 
     /// What is known of the client, given the connection's remote address, or what a PROXY header has in its place.
-    pub(super) fn sight(&self, remote: SocketAddr, headers: &HeaderMap) -> Result<Sighting, Reject> {
+    pub(super) fn sight(&self, remote: SocketAddr, headers: &RequestHeaders) -> Result<Sighting, Reject> {
         let remote = unmapped(remote);
         let trusts_somebody = !self.trusted_proxies.is_empty();
         let is_trusted = |ip| self.trusts(ip);
         let told = match &self.observed {
             Observed::Header(name) if !trusts_somebody => return named(name, headers),
             _ if !is_trusted(remote.ip()) => {
-                let doubt = trace_of_proxy(headers).map(Doubt::LooksLikeProxy);
+                let doubt = headers.trace_of_proxy().map(Doubt::LooksLikeProxy);
                 return Ok(Sighting { observed: remote, client: None, doubt });
             }
             Observed::Header(name) if [FORWARDED, X_FORWARDED_FOR].contains(name) => {

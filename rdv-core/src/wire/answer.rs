@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderValue, StatusCode};
 
-use super::request::header_map;
+use super::fields::Fields;
 use super::{ERROR_CODE, HEADERS_MAX, OBSERVED_ADDR, PEER_ADDRS, PROTOCOL, lists, printable};
 use crate::addr::{AddrListError, PeerAddrs, parse_addr, push_addr};
 
@@ -67,7 +67,7 @@ impl Answer {
             status: StatusCode::from_u16(parsed.code.unwrap_or_default())
                 .map_err(|_| malformed("invalid status"))?,
             reason: parsed.reason.unwrap_or_default().to_owned(),
-            headers: header_map(head, parsed.headers).ok_or_else(|| malformed("invalid header"))?,
+            headers: Fields(parsed.headers).to_map(head).ok_or_else(|| malformed("invalid header"))?,
         })
     }
 

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use http::header::FORWARDED;
 use http::{HeaderMap, HeaderName};
 
+use super::fields::Fields;
 use super::proxy_header::port_number;
 
 /// A client as its proxy names it.
@@ -73,8 +74,8 @@ pub(crate) fn client_by(
 }
 
 /// Whether a request shows signs of having come through a proxy: the header that tells.
-pub(crate) fn trace_of_proxy(headers: &HeaderMap) -> Option<&'static str> {
-    ["Forwarded", "X-Forwarded-For", "Via"].into_iter().find(|name| headers.contains_key(*name))
+pub(super) fn trace_of_proxy(fields: Fields<'_>) -> Option<&'static str> {
+    ["Forwarded", "X-Forwarded-For", "Via"].into_iter().find(|name| fields.has(name))
 }
 
 fn with_port(client: Client, headers: &HeaderMap) -> Client {

@@ -5,6 +5,7 @@
 
 mod answer;
 mod denial;
+mod fields;
 mod forwarded;
 mod head;
 mod headers;
@@ -15,6 +16,7 @@ mod proxy;
 mod proxy_header;
 mod reject;
 mod request;
+mod request_headers;
 mod stack;
 mod tunnel;
 mod url;
@@ -22,7 +24,7 @@ mod url;
 pub(crate) use answer::{Answer, Switched, switching_protocols};
 pub use answer::{BadAnswer, Refusal};
 pub use denial::Denial;
-pub(crate) use forwarded::{Client, X_FORWARDED_FOR, client_by, client_of, trace_of_proxy};
+pub(crate) use forwarded::{Client, X_FORWARDED_FOR, client_by, client_of};
 pub(crate) use head::{HEAD_MAX, HeadError, HeadReader};
 pub use headers::{HeaderError, Headers};
 pub(crate) use line::{
@@ -35,7 +37,8 @@ pub use proxy::{Proxy, ProxyError};
 pub(crate) use proxy_header::{Beginning, ProxyHeaderReader, is_proxy_header};
 pub use reject::Reject;
 pub(crate) use request::Asked;
-pub use request::{Request, RequestHeaders, Role};
+pub use request::{Request, Role};
+pub use request_headers::RequestHeaders;
 pub use stack::Answered;
 pub use tunnel::ProxyFault;
 pub(crate) use tunnel::{
@@ -62,11 +65,7 @@ pub(crate) const INTERIM_MAX: u8 = 8;
 
 /// Whether any `name` header lists `token`, in any case.
 fn lists(headers: &http::HeaderMap, name: impl http::header::AsHeaderName, token: &str) -> bool {
-    headers
-        .get_all(name)
-        .iter()
-        .flat_map(|value| value.as_bytes().split(|b| *b == b','))
-        .any(|element| element.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
+    fields::list_has(headers.get_all(name).iter().map(http::HeaderValue::as_bytes), token)
 }
 
 /// Ends a head with the application's headers.

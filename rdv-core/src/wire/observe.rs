@@ -7,9 +7,12 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, HeaderMap};
+use http::header::CONNECTION;
 
-use super::{ATTEMPT, Answer, Headers, NOTED, OBSERVED_ADDR, Role, ServerUrl, lists, push_headers};
+use super::fields::Fields;
+use super::{
+    ATTEMPT, Answer, Headers, NOTED, OBSERVED_ADDR, RequestHeaders, Role, ServerUrl, lists, push_headers,
+};
 use crate::addr::parse_addr;
 use crate::token::Token;
 
@@ -28,12 +31,8 @@ impl AttemptId {
     }
 
     /// What the header says. Anything but 16 hexadecimal digits is as good as nothing.
-    pub(super) fn in_headers(headers: &HeaderMap) -> Option<AttemptId> {
-        let mut values = headers.get_all(ATTEMPT).iter();
-        let (Some(value), None) = (values.next(), values.next()) else {
-            return None;
-        };
-        let digits = value.to_str().ok()?;
+    pub(super) fn in_fields(fields: Fields<'_>) -> Option<AttemptId> {
+        let digits = str::from_utf8(fields.only(ATTEMPT)?).ok()?;
         let is_hex = digits.len() == 16 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
         is_hex.then(|| u64::from_str_radix(digits, 16).ok()).flatten().map(|id| AttemptId(id.to_be_bytes()))
     }
@@ -57,7 +56,7 @@ impl fmt::Debug for AttemptId {
 pub(crate) struct Observe {
     pub(crate) token: Token,
     pub(crate) attempt: Option<AttemptId>,
-    pub(crate) headers: HeaderMap,
+    pub(crate) headers: RequestHeaders,
 }
 
 impl Observe {

@@ -1,9 +1,9 @@
 //! A browser's request for the page, and the page: what a person sees who opens a server's address.
 
 use bytes::Bytes;
-use http::header::{CONNECTION, HOST, HeaderMap, UPGRADE};
+use http::header::{CONNECTION, HOST, UPGRADE};
 
-use super::lists;
+use super::fields::Fields;
 
 /// Somebody's question what this server is: `GET /` or `HEAD /`, without an upgrade.
 #[derive(Debug, PartialEq, Eq)]
@@ -16,12 +16,15 @@ pub(crate) struct Visit {
 
 impl Visit {
     /// What this request is, if it is one: HTTP/1.1, with no token, and nothing of an upgrade.
-    pub(super) fn of(method: &str, token: &[u8], version: Option<u8>, headers: &HeaderMap) -> Option<Self> {
-        let is_upgrade = headers.contains_key(UPGRADE) || lists(headers, CONNECTION, UPGRADE.as_str());
+    pub(super) fn of(method: &str, token: &[u8], version: Option<u8>, fields: Fields<'_>) -> Option<Self> {
+        let is_upgrade = fields.has(UPGRADE.as_str()) || fields.lists(CONNECTION.as_str(), UPGRADE.as_str());
         if !matches!(method, "GET" | "HEAD") || !token.is_empty() || version != Some(1) || is_upgrade {
             return None;
         }
-        let host = headers.get(HOST).and_then(|host| host.to_str().ok()).filter(|host| is_plain(host));
+        let host = fields
+            .first(HOST.as_str())
+            .and_then(|host| str::from_utf8(host).ok())
+            .filter(|host| is_plain(host));
         Some(Self { host: host.map(str::to_owned), is_head: method == "HEAD" })
     }
 

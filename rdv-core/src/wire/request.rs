@@ -2,17 +2,14 @@
 
 use std::fmt;
 use std::mem::MaybeUninit;
-use std::ops::Deref;
-use std::sync::LazyLock;
 
 use bytes::Bytes;
-use http::header::{
-    CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE,
-};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
 
+use super::fields::Fields;
 use super::proxy_header::may_be_proxy_header;
 use super::{
-    AttemptId, HEADERS_MAX, Headers, Observe, PROTOCOL, Reject, SELF_ADDRS, ServerUrl, Visit, lists,
+    AttemptId, HEADERS_MAX, Headers, Observe, PROTOCOL, Reject, RequestHeaders, SELF_ADDRS, ServerUrl, Visit,
     printable, push_headers,
 };
 use crate::addr::{AddrListError, SelfAddrs};
@@ -69,25 +66,6 @@ pub struct Request {
     pub headers: RequestHeaders,
     /// By which a second opinion on its address knows it.
     pub(crate) attempt: Option<AttemptId>,
-}
-
-/// The headers of a request, or none where they have been dropped: those of a waiting client take no room then.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RequestHeaders(Option<Box<HeaderMap>>);
-
-impl Deref for RequestHeaders {
-    type Target = HeaderMap;
-
-    fn deref(&self) -> &HeaderMap {
-        static NONE: LazyLock<HeaderMap> = LazyLock::new(HeaderMap::new);
-        self.0.as_deref().unwrap_or(&NONE)
-    }
-}
-
-impl From<HeaderMap> for RequestHeaders {
-    fn from(headers: HeaderMap) -> Self {
-        Self(Some(Box::new(headers)))
-    }
 }
 
 /// What a client may ask.
@@ -149,7 +127,6 @@ impl Asked {
         if may_be_proxy_header(head) {
             return Err(Reject::UntrustedProxy);
         }
-        let head = &Bytes::copy_from_slice(head);
         let mut fields = [const { MaybeUninit::uninit() }; HEADERS_MAX];
         let mut parsed = httparse::Request::new(&mut []);
         match parsed.parse_with_uninit_headers(head, &mut fields) {
@@ -161,73 +138,58 @@ impl Asked {
             Err(httparse::Error::Version) => return Err(bad_version(head)),
             Err(err) => return Err(Reject::Malformed(err.to_string())),
         }
-        let headers =
-            header_map(head, parsed.headers).ok_or_else(|| Reject::Malformed("invalid header".into()))?;
-        if parsed.version == Some(1) && headers.get_all(HOST).iter().count() != 1 {
+        let fields = Fields(parsed.headers);
+        if parsed.version == Some(1) && fields.only(HOST.as_str()).is_none() {
             return Err(Reject::Host);
         }
         let token = token_of(parsed.path.unwrap_or_default())?;
 
         let method = parsed.method.unwrap_or_default();
-        if let Some(visit) = Visit::of(method, &token, parsed.version, &headers) {
+        if let Some(visit) = Visit::of(method, &token, parsed.version, fields) {
             return Ok(Asked::Page(visit));
         }
         // A proxy in front may have set `Connection` as it does for every request.
-        let asks_for_addr = method == Observe::METHOD && !headers.contains_key(UPGRADE);
+        let asks_for_addr = method == Observe::METHOD && !fields.has(UPGRADE.as_str());
         if !asks_for_addr {
-            check_upgrade(&headers)?;
+            check_upgrade(fields)?;
         }
         if parsed.version != Some(1) {
             return Err(Reject::BadVersion("HTTP/1.0".into()));
         }
-        check_framing(&headers)?;
+        check_framing(fields)?;
         let token = Token::on_server(&token).map_err(|_| Reject::EmptyToken)?;
-        let attempt = AttemptId::in_headers(&headers);
+        let attempt = AttemptId::in_fields(fields);
+        let headers = RequestHeaders::new(head, fields);
         if asks_for_addr {
             return Ok(Asked::Addr(Observe { token, attempt, headers }));
         }
         let role = Role::of_method(method).ok_or_else(|| Reject::BadMethod(printable(method, 100)))?;
-        let self_addrs = self_addrs_of(&headers)?;
-        Ok(Asked::Peer(Request { role, token, self_addrs, headers: headers.into(), attempt }))
+        let self_addrs = self_addrs_of(fields)?;
+        Ok(Asked::Peer(Request { role, token, self_addrs, headers, attempt }))
     }
 }
 
-/// The headers of a head as the http crate has them, which are parts of it; `None` if one is not what it holds to be a
-/// header.
-pub(super) fn header_map(head: &Bytes, fields: &[httparse::Header<'_>]) -> Option<HeaderMap> {
-    let pair = |field: &httparse::Header<'_>| {
-        let name = HeaderName::from_bytes(field.name.as_bytes()).ok()?;
-        Some((name, HeaderValue::from_maybe_shared(head.slice_ref(field.value)).ok()?))
-    };
-    let mut headers = HeaderMap::with_capacity(fields.len());
-    for field in fields {
-        let (name, value) = pair(field)?;
-        headers.append(name, value);
-    }
-    Some(headers)
-}
-
-fn check_upgrade(headers: &HeaderMap) -> Result<(), Reject> {
-    if !lists(headers, CONNECTION, UPGRADE.as_str()) {
+fn check_upgrade(fields: Fields<'_>) -> Result<(), Reject> {
+    if !fields.lists(CONNECTION.as_str(), UPGRADE.as_str()) {
         return Err(Reject::NotAnUpgrade);
     }
-    if lists(headers, UPGRADE, PROTOCOL) {
+    if fields.lists(UPGRADE.as_str(), PROTOCOL) {
         return Ok(());
     }
-    Err(match headers.get(UPGRADE) {
-        Some(got) => Reject::BadUpgrade(printable(&got.as_bytes().escape_ascii().to_string(), 100)),
+    Err(match fields.first(UPGRADE.as_str()) {
+        Some(got) => Reject::BadUpgrade(printable(&got.escape_ascii().to_string(), 100)),
         None => Reject::NoUpgrade,
     })
 }
 
 /// No request has a body: behind its head stands what the application's peer says, or the next question. Whoever takes that
 /// for a body, or the reverse, can be made to mistake one client's bytes for another's request (RFC 9112 section 11.2).
-fn check_framing(headers: &HeaderMap) -> Result<(), Reject> {
-    if headers.contains_key(TRANSFER_ENCODING) {
+fn check_framing(fields: Fields<'_>) -> Result<(), Reject> {
+    if fields.has(TRANSFER_ENCODING.as_str()) {
         return Err(Reject::HasBody);
     }
-    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
-    match (lengths.next().map(HeaderValue::as_bytes), lengths.next()) {
+    let mut lengths = fields.all(CONTENT_LENGTH.as_str());
+    match (lengths.next(), lengths.next()) {
         (None, _) => Ok(()),
         (Some(length), None) if !length.is_empty() && length.iter().all(u8::is_ascii_digit) => {
             if length.iter().all(|digit| *digit == b'0') { Ok(()) } else { Err(Reject::HasBody) }
@@ -251,11 +213,11 @@ fn token_of(target: &str) -> Result<Vec<u8>, Reject> {
     unescape(escaped.as_bytes()).map_err(|err| Reject::Malformed(err.to_string()))
 }
 
-fn self_addrs_of(headers: &HeaderMap) -> Result<SelfAddrs, Reject> {
-    let Some(value) = headers.get(SELF_ADDRS) else {
+fn self_addrs_of(fields: Fields<'_>) -> Result<SelfAddrs, Reject> {
+    let Some(value) = fields.first(SELF_ADDRS) else {
         return Ok(SelfAddrs::default());
     };
-    let text = String::from_utf8_lossy(value.as_bytes());
+    let text = String::from_utf8_lossy(value);
     text.parse().map_err(|err| match err {
         AddrListError::TooMany { .. } => Reject::TooManySelfAddrs(printable(&text, 200)),
         AddrListError::Invalid { .. } => Reject::BadSelfAddrs(printable(&text, 200)),

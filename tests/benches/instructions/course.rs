@@ -40,10 +40,10 @@ impl Course {
     /// About a fifth more than it takes.
     pub(crate) fn most(self) -> u64 {
         match self {
-            Course::Parse => 16_000,
-            Course::Leave => 23_000,
-            Course::Match => 62_000,
-            Course::MatchInCrowd => 70_000,
+            Course::Parse => 12_000,
+            Course::Leave => 18_000,
+            Course::Match => 52_000,
+            Course::MatchInCrowd => 60_000,
         }
     }
 

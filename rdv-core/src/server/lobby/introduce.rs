@@ -4,13 +4,12 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::HeaderMap;
 use log::debug;
 
 use super::super::guest::Stage;
 use super::{Lobby, LobbyEvent, Reason};
 use crate::io::ConnId;
-use crate::wire::{Beginning, ProxyHeaderReader, Reject};
+use crate::wire::{Beginning, ProxyHeaderReader, Reject, RequestHeaders};
 
 /// A PROXY header that may come, and whether TLS is to begin behind it.
 #[derive(Debug)]
@@ -99,7 +98,7 @@ impl Lobby {
         &mut self,
         now: Instant,
         conn: ConnId,
-        headers: &HeaderMap,
+        headers: &RequestHeaders,
     ) -> Result<SocketAddr, Reject> {
         let remote = self.guests.get(conn).map(|guest| guest.remote.unpack()).ok_or(Reject::Closed)?;
         let sighting = self.config.sight(remote, headers)?;

@@ -78,3 +78,23 @@ fn a_header_that_cannot_be_sent_is_explained() {
         assert_eq!(err.to_string(), words, "{line:?}");
     }
 }
+
+/// Fields are judged as they stand in the head, and a map is made of them later: nothing may be lost on the way.
+#[test]
+fn whatever_the_parser_takes_for_a_field_is_a_header() {
+    let (mut names, mut values) = (0, 0);
+    for byte in 0..=u8::MAX {
+        for (taken, before, behind) in [(&mut names, "x", "y: z"), (&mut values, "x: y", "z")] {
+            let ends =
+                ["DIAL /tok HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: rdv/1\r\n", "\r\n\r\n"];
+            let parts =
+                [ends[0].as_bytes(), before.as_bytes(), &[byte], behind.as_bytes(), ends[1].as_bytes()];
+            if let Ok(request) = Request::parse(&parts.concat()) {
+                *taken += 1;
+                assert_eq!(request.headers.len(), 4, "{before}{}{behind} is lost", byte.escape_ascii());
+            }
+        }
+    }
+    // Tokens of RFC 9110 section 5.6.2, and a colon; a tab, what can be seen, and obs-text.
+    assert_eq!((names, values), (77 + 1, 1 + 95 + 128));
+}
