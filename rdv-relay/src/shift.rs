@@ -235,6 +235,6 @@ impl<L: Leg, E: Ending> Shift<L, E> {
 const ALARM: Token = Token(usize::MAX - 1);
 /// Before a thread with nothing but streams looks whether there is more, once it has passed on all that was there: so that more
 /// has come by then, and goes in one piece. As network cards do, which interrupt no more often than that.
-const BREATH: Duration = Duration::from_micros(200);
+const BREATH: Duration = Duration::from_micros(250);
 /// So long after a pair had something to pass on that is no stream, its thread does not rest: its answer may come.
 const PATIENCE: Duration = Duration::from_millis(1);
