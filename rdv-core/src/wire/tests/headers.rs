@@ -1,3 +1,7 @@
+use bytes::Bytes;
+use httparse::Status;
+
+use super::super::fields::Fields;
 use super::super::{HeaderError, Headers, Request, Role};
 use crate::addr::SelfAddrs;
 use crate::token::Token;
@@ -85,13 +89,12 @@ fn whatever_the_parser_takes_for_a_field_is_a_header() {
     let (mut names, mut values) = (0, 0);
     for byte in 0..=u8::MAX {
         for (taken, before, behind) in [(&mut names, "x", "y: z"), (&mut values, "x: y", "z")] {
-            let ends =
-                ["DIAL /tok HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: rdv/1\r\n", "\r\n\r\n"];
-            let parts =
-                [ends[0].as_bytes(), before.as_bytes(), &[byte], behind.as_bytes(), ends[1].as_bytes()];
-            if let Ok(request) = Request::parse(&parts.concat()) {
+            let head = Bytes::from([before.as_bytes(), &[byte], behind.as_bytes(), b"\r\n\r\n"].concat());
+            let mut fields = [httparse::EMPTY_HEADER; 2];
+            if let Ok(Status::Complete((_, fields))) = httparse::parse_headers(&head, &mut fields) {
                 *taken += 1;
-                assert_eq!(request.headers.len(), 4, "{before}{}{behind} is lost", byte.escape_ascii());
+                let headers = Fields(fields).to_map(&head);
+                assert_eq!(headers.map(|headers| headers.len()), Some(1), "{}", head.escape_ascii());
             }
         }
     }
