@@ -4,7 +4,7 @@
 //! [`Splice`](rdv_core::Splice), the relay and both connections become a [`Pair`], which a [`Crew`] serves to its end: it copies
 //! their bytes, by [`rdv_socket::relay`], and keeps to the relay's deadlines and limits. No protocol is spoken here.
 //!
-//! An idle pair takes its two sockets and some 650 bytes; it has no task, no timer and no buffer. A small exchange is three calls
+//! An idle pair takes its two sockets and some 700 bytes; it has no task, no timer and no buffer. A small exchange is three calls
 //! of the system each way: the poller, a read and a write.
 //!
 //! Any stream will do that a poller of mio's can watch: see [`Leg`]. [`Plain`] is one of TCP alone.
