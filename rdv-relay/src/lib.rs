@@ -16,6 +16,7 @@ mod crew;
 mod leg;
 mod pair;
 mod ready;
+mod rest;
 mod shift;
 
 use std::io::{self, ErrorKind};

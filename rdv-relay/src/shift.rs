@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use mio::event::Event;
 use mio::{Events, Poll, Token};
@@ -16,6 +16,7 @@ use slab::Slab;
 use crate::alarm::Alarm;
 use crate::crew::{Desk, Order, Teams};
 use crate::pair::{Place, Turn};
+use crate::rest::Rest;
 use crate::{Ending, Leg, Pair, wait};
 
 /// The pairs of one thread.
@@ -29,8 +30,7 @@ pub(crate) struct Shift<L: Leg, E: Ending> {
     deadlines: BTreeSet<(Instant, PairId)>,
     /// Pairs that had more to copy than one turn allows.
     busy: VecDeque<PairId>,
-    /// Where a thread for bulk has a pair that does not stream: until when it is waited for.
-    awaited: Option<Instant>,
+    rest: Rest,
     /// Bytes on their way; one for all, since none stay in it.
     buffer: Vec<u8>,
     pool: Pool,
@@ -58,7 +58,7 @@ impl<L: Leg, E: Ending> Shift<L, E> {
             pairs: Slab::new(),
             deadlines: BTreeSet::new(),
             busy: VecDeque::new(),
-            awaited: None,
+            rest: Rest::default(),
             buffer: vec![0; BUFFER_LEN],
             pool,
         }
@@ -74,8 +74,11 @@ impl<L: Leg, E: Ending> Shift<L, E> {
                     Order::Stop => return self.close(),
                 }
             }
-            if self.may_rest() {
-                thread::sleep(BREATH);
+            if self.desk.kind == Kind::Bulk
+                && self.busy.is_empty()
+                && let Some(breath) = self.rest.due(Instant::now())
+            {
+                thread::sleep(breath);
             }
             let until = self.alarm.set(self.deadlines.first().map(|(at, _)| *at));
             let until = if self.busy.is_empty() { until } else { Some(Instant::now()) };
@@ -101,12 +104,6 @@ impl<L: Leg, E: Ending> Shift<L, E> {
                 self.time_passes();
             }
         }
-    }
-
-    /// Whether all that is to be carried are streams, of which more will have come in a moment.
-    fn may_rest(&mut self) -> bool {
-        self.awaited = self.awaited.filter(|until| Instant::now() < *until);
-        self.desk.kind == Kind::Bulk && self.busy.is_empty() && self.awaited.is_none()
     }
 
     /// Dropping a pair cuts it off.
@@ -189,7 +186,7 @@ impl<L: Leg, E: Ending> Shift<L, E> {
         }
         self.judge(id);
         if self.desk.kind == Kind::Bulk && self.pairs.get_mut(id).is_some_and(|pair| !pair.streams()) {
-            self.awaited = Some(Instant::now() + PATIENCE);
+            self.rest.put_off(Instant::now());
         }
     }
 
@@ -233,8 +230,3 @@ impl<L: Leg, E: Ending> Shift<L, E> {
 
 /// Beside the waker's, and no pair's either.
 const ALARM: Token = Token(usize::MAX - 1);
-/// Before a thread with nothing but streams looks whether there is more, once it has passed on all that was there: so that more
-/// has come by then, and goes in one piece. As network cards do, which interrupt no more often than that.
-const BREATH: Duration = Duration::from_micros(250);
-/// So long after a pair had something to pass on that is no stream, its thread does not rest: its answer may come.
-const PATIENCE: Duration = Duration::from_millis(1);
