@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Admission, ByteLimits, Observed, Open};
 use crate::addr::Cidr;
-use crate::wire::HEAD_MAX;
+use crate::wire::{HEAD_LIMIT, HEAD_MAX};
 
 /// Limits and habits of a [`Lobby`](super::Lobby), and of the relays that come out of it. Its timeouts are a
 /// millisecond at least.
@@ -62,7 +62,7 @@ pub struct LobbyConfig {
 impl LobbyConfig {
     /// Within its bounds.
     pub(super) fn head_max(&self) -> usize {
-        self.max_head.clamp(256, 64 * 1024)
+        self.max_head.clamp(256, HEAD_LIMIT)
     }
 }
 

@@ -34,7 +34,7 @@ impl<'a> Fields<'a> {
         list_has(self.all(name), token)
     }
 
-    /// The same as the http crate has it, in parts of the head that they stand in; `None` if one is not what it holds to be a header.
+    /// The same as the http crate has it, its values being parts of the head; `None` if one is not what it holds to be a header.
     pub(super) fn to_map(self, head: &Bytes) -> Option<HeaderMap> {
         let pair = |field: &Header<'_>| {
             let name = HeaderName::from_bytes(field.name.as_bytes()).ok()?;

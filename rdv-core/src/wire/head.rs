@@ -4,6 +4,8 @@ use std::num::NonZeroUsize;
 
 /// Heads longer than this are refused, unless an operator says otherwise.
 pub(crate) const HEAD_MAX: usize = 16 * 1024;
+/// And longer than this, whatever the operator says. Every field of a shorter head is one that the http crate takes.
+pub(crate) const HEAD_LIMIT: usize = 64 * 1024;
 
 /// Collects a head (RFC 9112 section 2.1), asking for no byte that cannot belong to it.
 ///

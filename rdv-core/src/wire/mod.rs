@@ -25,7 +25,7 @@ pub(crate) use answer::{Answer, Switched, switching_protocols};
 pub use answer::{BadAnswer, Refusal};
 pub use denial::Denial;
 pub(crate) use forwarded::{Client, X_FORWARDED_FOR, client_by, client_of};
-pub(crate) use head::{HEAD_MAX, HeadError, HeadReader};
+pub(crate) use head::{HEAD_LIMIT, HEAD_MAX, HeadError, HeadReader};
 pub use headers::{HeaderError, Headers};
 pub(crate) use line::{
     Command, HELLO_MAX, HelloError, LineReader, check_hello, hello, other, shortest_hello,

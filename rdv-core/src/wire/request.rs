@@ -9,8 +9,8 @@ use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE}
 use super::fields::Fields;
 use super::proxy_header::may_be_proxy_header;
 use super::{
-    AttemptId, HEADERS_MAX, Headers, Observe, PROTOCOL, Reject, RequestHeaders, SELF_ADDRS, ServerUrl, Visit,
-    printable, push_headers,
+    AttemptId, HEAD_LIMIT, HEADERS_MAX, Headers, Observe, PROTOCOL, Reject, RequestHeaders, SELF_ADDRS,
+    ServerUrl, Visit, printable, push_headers,
 };
 use crate::addr::{AddrListError, SelfAddrs};
 use crate::token::{Token, unescape};
@@ -80,7 +80,7 @@ pub(crate) enum Asked {
 }
 
 impl Request {
-    /// Reads a whole head; the error is what the client is to be answered.
+    /// Reads a whole head, of 64 KiB at most; the error is what the client is to be answered.
     ///
     /// ```
     /// use rdv_core::{Request, Role};
@@ -126,6 +126,9 @@ impl Asked {
     pub(crate) fn parse(head: &[u8]) -> Result<Asked, Reject> {
         if may_be_proxy_header(head) {
             return Err(Reject::UntrustedProxy);
+        }
+        if head.len() > HEAD_LIMIT {
+            return Err(Reject::HeadTooLarge(HEAD_LIMIT));
         }
         let mut fields = [const { MaybeUninit::uninit() }; HEADERS_MAX];
         let mut parsed = httparse::Request::new(&mut []);

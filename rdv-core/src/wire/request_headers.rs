@@ -57,7 +57,7 @@ impl Deref for RequestHeaders {
 }
 
 impl Kept {
-    /// Once more. What has become a request has nothing that can't be a header.
+    /// Once more. What has become a request has nothing that can't be a header: see `HEAD_LIMIT`, and the test of all bytes.
     fn parse(&self) -> HeaderMap {
         let mut fields = [const { MaybeUninit::uninit() }; HEADERS_MAX];
         let mut parsed = httparse::Request::new(&mut []);

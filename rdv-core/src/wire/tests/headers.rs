@@ -2,7 +2,7 @@ use bytes::Bytes;
 use httparse::Status;
 
 use super::super::fields::Fields;
-use super::super::{HeaderError, Headers, Request, Role};
+use super::super::{HEAD_LIMIT, HeaderError, Headers, Reject, Request, Role};
 use crate::addr::SelfAddrs;
 use crate::token::Token;
 
@@ -100,4 +100,17 @@ fn whatever_the_parser_takes_for_a_field_is_a_header() {
     }
     // Tokens of RFC 9110 section 5.6.2, and a colon; a tab, what can be seen, and obs-text.
     assert_eq!((names, values), (77 + 1, 1 + 95 + 128));
+}
+
+/// The longest name that fits a head still is one that the map takes; a longer head is no request.
+#[test]
+fn a_name_of_nearly_64_kib_is_a_header() {
+    let head = |len| {
+        let name = "x".repeat(len);
+        format!("DIAL /tok HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: rdv/1\r\n{name}: y\r\n\r\n")
+    };
+    let longest = HEAD_LIMIT - head(0).len();
+    let request = Request::parse(head(longest).as_bytes()).unwrap();
+    assert_eq!(request.headers.len(), 4);
+    assert_eq!(Request::parse(head(longest + 1).as_bytes()).unwrap_err(), Reject::HeadTooLarge(HEAD_LIMIT));
 }
