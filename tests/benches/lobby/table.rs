@@ -1,5 +1,7 @@
 //! What came of it, as tables.
 
+use std::time::Duration;
+
 use rdv_tests::figures::{line, median, ratio};
 
 use crate::course::Course;
@@ -33,15 +35,17 @@ pub(crate) fn speed(rows: &[Row]) -> String {
         "answer p50, us",
         "of the first",
         "p99, us",
+        "p50 after sleep, us",
     ]);
-    text += &line(&["---"; 10]);
+    text += &line(&["---"; 11]);
     let Some(first) = rows.first() else {
         return text;
     };
     let (speed, cpu) = (|it: &Course| it.per_second, |it: &Course| it.cpu);
     for row in rows {
-        let p50 = |answers: &Answers| answers.p50.as_secs_f64() * 1e6;
-        text += &line(&[
+        let micros = |of: fn(&Answers) -> Duration| move |answers: &Answers| of(answers).as_secs_f64() * 1e6;
+        let p50 = micros(|answers| answers.p50);
+        let mut cells = [
             row.name.to_owned(),
             format!("{:.0}", median(&row.matches, speed)),
             format!("**{:.2}**", ratio(&row.matches, &first.matches, speed)),
@@ -51,8 +55,12 @@ pub(crate) fn speed(rows: &[Row]) -> String {
             format!("{:.1}", median(&row.churn, cpu)),
             format!("{:.1}", median(&row.answers, p50)),
             format!("**{:.2}**", ratio(&row.answers, &first.answers, p50)),
-            format!("{:.1}", median(&row.answers, |answers| answers.p99.as_secs_f64() * 1e6)),
-        ]);
+            format!("{:.1}", median(&row.answers, micros(|answers| answers.p99))),
+            format!("{:.1}", median(&row.answers, micros(|answers| answers.after_sleep))),
+        ];
+        // What was not measured.
+        cells.iter_mut().filter(|cell| cell.contains("NaN")).for_each(String::clear);
+        text += &line(&cells);
     }
     text
 }
