@@ -24,7 +24,7 @@ impl Rest {
     }
 }
 
-const BREATH: Duration = Duration::from_micros(250);
+const BREATH: Duration = Duration::from_micros(400);
 /// An answer may take so long, and is passed on at once.
 const PATIENCE: Duration = Duration::from_millis(1);
 
