@@ -17,6 +17,7 @@ mod leg;
 mod pair;
 mod ready;
 mod rest;
+mod round;
 mod shift;
 
 use std::io::{self, ErrorKind};

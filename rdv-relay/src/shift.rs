@@ -1,6 +1,6 @@
 //! A relay thread's loop.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -17,6 +17,7 @@ use crate::alarm::Alarm;
 use crate::crew::{Desk, Order, Teams};
 use crate::pair::{Place, Turn};
 use crate::rest::Rest;
+use crate::round::Round;
 use crate::{Ending, Leg, Pair, wait};
 
 /// The pairs of one thread.
@@ -29,7 +30,7 @@ pub(crate) struct Shift<L: Leg, E: Ending> {
     pairs: Slab<Box<Pair<L, E>>>,
     deadlines: BTreeSet<(Instant, PairId)>,
     /// Pairs that had more to copy than one turn allows.
-    busy: VecDeque<PairId>,
+    busy: Round,
     rest: Rest,
     /// Bytes on their way; one for all, since none stay in it.
     buffer: Vec<u8>,
@@ -57,7 +58,7 @@ impl<L: Leg, E: Ending> Shift<L, E> {
             orders,
             pairs: Slab::new(),
             deadlines: BTreeSet::new(),
-            busy: VecDeque::new(),
+            busy: Round::default(),
             rest: Rest::default(),
             buffer: vec![0; BUFFER_LEN],
             pool,
@@ -86,16 +87,15 @@ impl<L: Leg, E: Ending> Shift<L, E> {
                 log::error!(target: "server", "a relay thread cannot go on: {err}");
                 return self.close();
             }
+            self.busy.begin();
             for event in &events {
                 match event.token() {
                     ALARM => self.alarm.rang(),
                     _ => self.happened(event),
                 }
             }
-            for _ in 0..self.busy.len() {
-                if let Some(id) = self.busy.pop_front()
-                    && let Some(pair) = self.pairs.get_mut(id)
-                {
+            while let Some(id) = self.busy.next() {
+                if let Some(pair) = self.pairs.get_mut(id) {
                     pair.place.queued = false;
                     self.carry(id);
                 }
@@ -133,6 +133,8 @@ impl<L: Leg, E: Ending> Shift<L, E> {
         };
         match pair.happened(which, event) {
             Some(end) => self.act(id, |relay, traffic| relay.handle_end(Instant::now(), traffic, end)),
+            // It has a turn anyway.
+            None if pair.place.queued => {}
             None => self.carry(id),
         }
     }
@@ -195,7 +197,7 @@ impl<L: Leg, E: Ending> Shift<L, E> {
         if let Some(pair) = self.pairs.get_mut(id)
             && !std::mem::replace(&mut pair.place.queued, true)
         {
-            self.busy.push_back(id);
+            self.busy.join(id);
         }
     }
 
@@ -222,7 +224,7 @@ impl<L: Leg, E: Ending> Shift<L, E> {
         }
         if queued {
             // The next pair may have the same place.
-            self.busy.retain(|busy| *busy != id);
+            self.busy.leave(id);
         }
         Some(pair)
     }
