@@ -47,7 +47,8 @@ pub(crate) struct Desk<L: Leg, E: Ending> {
 
 /// What a thread is told.
 pub(crate) enum Order<L: Leg, E: Ending> {
-    Serve(Box<Pair<L, E>>),
+    /// Serve a pair, and pass one on for it, if there is a thread to pass it on to.
+    Serve(Box<Pair<L, E>>, Option<Arc<Desk<L, E>>>),
     Stop,
 }
 
@@ -138,9 +139,32 @@ impl<L: Leg, E: Ending> Teams<L, E> {
             log::debug!(target: "server", "cannot start another relay thread: {err}");
         }
         match team.desks.iter().min_by_key(|desk| desk.pairs()) {
-            Some(desk) => desk.serve(pair),
+            Some(desk) => desk.serve(pair, None),
             None => return Err(pair),
         }
+        Ok(())
+    }
+
+    /// The next thread of its kind, around the circle; there may be no other one.
+    pub(crate) fn beside(&self, desk: &Arc<Desk<L, E>>) -> Option<Arc<Desk<L, E>>> {
+        let team = self.team(desk.kind);
+        let mut circle = team.desks.iter().chain(&team.desks);
+        circle.find(|it| Arc::ptr_eq(it, desk))?;
+        circle.next().filter(|it| !Arc::ptr_eq(it, desk)).cloned()
+    }
+
+    /// By a certain thread, which passes one on for it, if there is a thread to pass it on to.
+    pub(crate) fn pass(
+        &self,
+        pair: Box<Pair<L, E>>,
+        to: &Desk<L, E>,
+        back: Option<Arc<Desk<L, E>>>,
+    ) -> Result<(), Box<Pair<L, E>>> {
+        let team = self.team(to.kind);
+        if team.is_stopped {
+            return Err(pair);
+        }
+        to.serve(pair, back);
         Ok(())
     }
 
@@ -182,9 +206,9 @@ impl<L: Leg, E: Ending> Team<L, E> {
 }
 
 impl<L: Leg, E: Ending> Desk<L, E> {
-    pub(crate) fn serve(&self, pair: Box<Pair<L, E>>) {
+    pub(crate) fn serve(&self, pair: Box<Pair<L, E>>, back: Option<Arc<Self>>) {
         self.pairs.fetch_add(1, Ordering::Relaxed);
-        self.order(Order::Serve(pair));
+        self.order(Order::Serve(pair, back));
     }
 
     /// A pair has ended, or has gone elsewhere.
@@ -192,14 +216,14 @@ impl<L: Leg, E: Ending> Desk<L, E> {
         self.pairs.fetch_sub(1, Ordering::Relaxed);
     }
 
-    fn pairs(&self) -> usize {
+    pub(crate) fn pairs(&self) -> usize {
         self.pairs.load(Ordering::Relaxed)
     }
 
     fn order(&self, order: Order<L, E>) {
         if let Err(unheard) = self.orders.send(order) {
             // It has been stopped already, or has failed and said so. A pair is cut off by this.
-            if let Order::Serve(_) = unheard.0 {
+            if let Order::Serve(..) = unheard.0 {
                 self.has_left();
             }
             return;

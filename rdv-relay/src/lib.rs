@@ -19,6 +19,10 @@ mod ready;
 mod rest;
 mod round;
 mod shift;
+mod trade;
+
+#[cfg(test)]
+mod tests;
 
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};

@@ -18,6 +18,7 @@ use crate::crew::{Desk, Order, Teams};
 use crate::pair::{Place, Turn};
 use crate::rest::Rest;
 use crate::round::Round;
+use crate::trade::{Deal, Trade};
 use crate::{Ending, Leg, Pair, wait};
 
 /// The pairs of one thread.
@@ -32,6 +33,7 @@ pub(crate) struct Shift<L: Leg, E: Ending> {
     /// Pairs that had more to copy than one turn allows.
     busy: Round,
     rest: Rest,
+    trade: Trade,
     /// Bytes on their way; one for all, since none stay in it.
     buffer: Vec<u8>,
     pool: Pool,
@@ -60,6 +62,7 @@ impl<L: Leg, E: Ending> Shift<L, E> {
             deadlines: BTreeSet::new(),
             busy: Round::default(),
             rest: Rest::default(),
+            trade: Trade::new(Instant::now()),
             buffer: vec![0; BUFFER_LEN],
             pool,
         }
@@ -71,7 +74,12 @@ impl<L: Leg, E: Ending> Shift<L, E> {
         loop {
             while let Ok(order) = self.orders.try_recv() {
                 match order {
-                    Order::Serve(pair) => self.serve(pair),
+                    Order::Serve(pair, back) => {
+                        if let Some(to) = back {
+                            self.pass(&to, Deal::Give);
+                        }
+                        self.serve(pair);
+                    }
                     Order::Stop => return self.close(),
                 }
             }
@@ -100,6 +108,9 @@ impl<L: Leg, E: Ending> Shift<L, E> {
                     self.carry(id);
                 }
             }
+            if self.desk.kind == Kind::Bulk && self.trade.is_due(Instant::now()) {
+                self.deal();
+            }
             if !self.alarm.is_set() {
                 self.time_passes();
             }
@@ -109,7 +120,7 @@ impl<L: Leg, E: Ending> Shift<L, E> {
     /// Dropping a pair cuts it off.
     fn close(mut self) {
         let coming = self.orders.try_iter().filter_map(|order| match order {
-            Order::Serve(pair) => Some(pair),
+            Order::Serve(pair, _) => Some(pair),
             Order::Stop => None,
         });
         for pair in self.pairs.drain().chain(coming) {
@@ -210,8 +221,29 @@ impl<L: Leg, E: Ending> Shift<L, E> {
         {
             pair.deregister(self.poll.registry());
             if let Err(pair) = self.crew.serve(kind, pair) {
-                self.desk.serve(pair);
+                self.desk.serve(pair, None);
             }
+        }
+    }
+
+    /// Has the next thread serve a pair of this one, perhaps for one of its own.
+    fn deal(&mut self) {
+        if let Some(next) = self.crew.beside(&self.desk)
+            && let Some(deal) = Deal::of(self.desk.pairs(), next.pairs())
+        {
+            self.pass(&next, deal);
+        }
+    }
+
+    fn pass(&mut self, to: &Desk<L, E>, deal: Deal) {
+        let Some(mut pair) = self.trade.pick(&self.pairs).and_then(|id| self.forget(id)) else {
+            return;
+        };
+        pair.deregister(self.poll.registry());
+        let back = (deal == Deal::Swap).then(|| self.desk.clone());
+        if let Err(pair) = self.crew.pass(pair, to, back) {
+            // They have all been stopped, and this one will hear of it.
+            self.desk.serve(pair, None);
         }
     }
 
