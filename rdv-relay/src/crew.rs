@@ -105,7 +105,7 @@ impl<L: Leg, E: Ending> Crew<L, E> {
         for kind in [Kind::Talk, Kind::Bulk] {
             let mut team = self.0.team(kind);
             team.is_stopped = true;
-            team.desks.iter().for_each(|desk| desk.order(Order::Stop));
+            team.desks.iter().for_each(|desk| drop(desk.order(Order::Stop)));
             threads.append(&mut team.threads);
         }
         threads
@@ -126,23 +126,31 @@ impl<L: Leg, E: Ending> fmt::Debug for Crew<L, E> {
 }
 
 impl<L: Leg, E: Ending> Teams<L, E> {
-    /// By one of the threads of this kind: the one with the fewest.
-    pub(crate) fn serve(self: &Arc<Self>, kind: Kind, pair: Box<Pair<L, E>>) -> Result<(), Box<Pair<L, E>>> {
+    /// By one of the threads of this kind: the one with the fewest. In place of one that has failed there is another.
+    pub(crate) fn serve(
+        self: &Arc<Self>,
+        kind: Kind,
+        mut pair: Box<Pair<L, E>>,
+    ) -> Result<(), Box<Pair<L, E>>> {
         let mut team = self.team(kind);
         if team.is_stopped {
             return Err(pair);
         }
-        if team.desks.len() < self.each
-            && team.desks.iter().all(|desk| desk.pairs() > 0)
-            && let Err(err) = team.start(kind, self)
-        {
-            log::debug!(target: "server", "cannot start another relay thread: {err}");
+        loop {
+            if team.desks.len() < self.each
+                && team.desks.iter().all(|desk| desk.pairs() > 0)
+                && let Err(err) = team.start(kind, self)
+            {
+                log::debug!(target: "server", "cannot start another relay thread: {err}");
+            }
+            let Some(desk) = team.desks.iter().min_by_key(|desk| desk.pairs()).cloned() else {
+                return Err(pair);
+            };
+            match team.serve(pair, &desk, None) {
+                Ok(()) => return Ok(()),
+                Err(back) => pair = back,
+            }
         }
-        match team.desks.iter().min_by_key(|desk| desk.pairs()) {
-            Some(desk) => desk.serve(pair, None),
-            None => return Err(pair),
-        }
-        Ok(())
     }
 
     /// The next thread of its kind, around the circle; there may be no other one.
@@ -157,15 +165,11 @@ impl<L: Leg, E: Ending> Teams<L, E> {
     pub(crate) fn pass(
         &self,
         pair: Box<Pair<L, E>>,
-        to: &Desk<L, E>,
+        to: &Arc<Desk<L, E>>,
         back: Option<Arc<Desk<L, E>>>,
     ) -> Result<(), Box<Pair<L, E>>> {
-        let team = self.team(to.kind);
-        if team.is_stopped {
-            return Err(pair);
-        }
-        to.serve(pair, back);
-        Ok(())
+        let mut team = self.team(to.kind);
+        if team.is_stopped { Err(pair) } else { team.serve(pair, to, back) }
     }
 
     fn team(&self, kind: Kind) -> MutexGuard<'_, Team<L, E>> {
@@ -203,12 +207,37 @@ impl<L: Leg, E: Ending> Team<L, E> {
         self.desks.push(desk);
         Ok(())
     }
+
+    /// By one of them. If that has failed, the pair comes back, and the thread is none of theirs any more.
+    fn serve(
+        &mut self,
+        pair: Box<Pair<L, E>>,
+        by: &Arc<Desk<L, E>>,
+        back: Option<Arc<Desk<L, E>>>,
+    ) -> Result<(), Box<Pair<L, E>>> {
+        let served = by.serve(pair, back);
+        if served.is_err() {
+            self.desks.retain(|desk| !Arc::ptr_eq(desk, by));
+        }
+        served
+    }
 }
 
 impl<L: Leg, E: Ending> Desk<L, E> {
-    pub(crate) fn serve(&self, pair: Box<Pair<L, E>>, back: Option<Arc<Self>>) {
+    /// The pair comes back if the thread has ended.
+    pub(crate) fn serve(
+        &self,
+        pair: Box<Pair<L, E>>,
+        back: Option<Arc<Self>>,
+    ) -> Result<(), Box<Pair<L, E>>> {
         self.pairs.fetch_add(1, Ordering::Relaxed);
-        self.order(Order::Serve(pair, back));
+        match self.order(Order::Serve(pair, back)) {
+            Err(Order::Serve(pair, _)) => {
+                self.has_left();
+                Err(pair)
+            }
+            Ok(()) | Err(Order::Stop) => Ok(()),
+        }
     }
 
     /// A pair has ended, or has gone elsewhere.
@@ -220,17 +249,13 @@ impl<L: Leg, E: Ending> Desk<L, E> {
         self.pairs.load(Ordering::Relaxed)
     }
 
-    fn order(&self, order: Order<L, E>) {
-        if let Err(unheard) = self.orders.send(order) {
-            // It has been stopped already, or has failed and said so. A pair is cut off by this.
-            if let Order::Serve(..) = unheard.0 {
-                self.has_left();
-            }
-            return;
-        }
+    /// It comes back if the thread has ended: it has been stopped already, or has failed and said so.
+    fn order(&self, order: Order<L, E>) -> Result<(), Order<L, E>> {
+        self.orders.send(order).map_err(|unheard| unheard.0)?;
         if let Err(err) = self.waker.wake() {
             log::error!(target: "server", "cannot wake a relay thread: {err}");
         }
+        Ok(())
     }
 }
 

@@ -221,7 +221,7 @@ impl<L: Leg, E: Ending> Shift<L, E> {
         {
             pair.deregister(self.poll.registry());
             if let Err(pair) = self.crew.serve(kind, pair) {
-                self.desk.serve(pair, None);
+                self.keep(pair);
             }
         }
     }
@@ -235,16 +235,22 @@ impl<L: Leg, E: Ending> Shift<L, E> {
         }
     }
 
-    fn pass(&mut self, to: &Desk<L, E>, deal: Deal) {
+    fn pass(&mut self, to: &Arc<Desk<L, E>>, deal: Deal) {
         let Some(mut pair) = self.trade.pick(&self.pairs).and_then(|id| self.forget(id)) else {
             return;
         };
         pair.deregister(self.poll.registry());
         let back = (deal == Deal::Swap).then(|| self.desk.clone());
         if let Err(pair) = self.crew.pass(pair, to, back) {
-            // They have all been stopped, and this one will hear of it.
-            self.desk.serve(pair, None);
+            self.keep(pair);
         }
+    }
+
+    /// Takes back a pair that nobody else serves: the system has no thread, that one has failed, or they have all been stopped, and
+    /// this one will hear of it.
+    fn keep(&self, pair: Box<Pair<L, E>>) {
+        // It does not come back: this thread has not ended.
+        drop(self.desk.serve(pair, None));
     }
 
     fn forget(&mut self, id: PairId) -> Option<Box<Pair<L, E>>> {

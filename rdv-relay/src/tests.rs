@@ -1,9 +1,11 @@
 //! Pairs, and the threads that serve them.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
@@ -12,7 +14,7 @@ use mio::event::Source;
 use rdv_core::{
     Input, Intent, Lobby, LobbyConfig, LobbyEvent, Output, Relay, RelayEvent, RelayReport, Splice,
 };
-use rdv_socket::relay::{End, Pool, Tcp, Way};
+use rdv_socket::relay::{End, Kind, Pool, Tcp, Way};
 
 use crate::{Crew, Ending, Leg, Pair, Plain, Ready};
 
@@ -25,7 +27,7 @@ fn a_pair_in_bulk_stays_with_no_thread_for_long() {
     thread::scope(|scope| {
         let seen = [(); 3].map(|()| {
             let seen = Seen::default();
-            let [from, to] = relayed(&crew, &seen);
+            let [from, to] = relayed(&crew, &seen, None);
             let sender = scope.spawn(|| send(from, &done));
             scope.spawn(|| assert_eq!(receive(to), sender.join().unwrap(), "bytes that came, and were sent"));
             seen
@@ -38,6 +40,29 @@ fn a_pair_in_bulk_stays_with_no_thread_for_long() {
         let threads = seen.map(|seen| seen.lock().unwrap().len());
         assert_eq!(threads, [2; 3], "so many threads for bulk have served each pair");
     });
+    crew.stop();
+}
+
+/// Nor does anybody get a pair who would cut it off.
+#[test]
+fn in_place_of_a_thread_that_has_failed_there_is_another() {
+    let crew = Crew::new(1, Pool::default());
+    let [seen, seen_again] = [Seen::default(), Seen::default()];
+    thread::scope(|scope| {
+        let (breaks, ended) = channel();
+        let [mut from, to] = relayed(&crew, &seen, Some(breaks));
+        scope.spawn(move || io::copy(&mut &to, &mut io::sink()));
+        while from.write_all(&[0; 1 << 16]).is_ok() {}
+        assert_eq!(ended.recv_timeout(PATIENCE), Err(RecvTimeoutError::Disconnected), "its thread goes on");
+        let [mut from, to] = relayed(&crew, &seen_again, None);
+        let receiver = scope.spawn(|| receive(to));
+        from.write_all(&count(16 * PIECE)).unwrap();
+        from.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(receiver.join().unwrap(), 16 * PIECE as u64);
+    });
+    let threads = [seen, seen_again].map(|seen| seen.lock().unwrap().len());
+    assert_eq!(threads, [1, 1], "so many threads for bulk have served each pair");
+    assert_eq!(crew.threads(Kind::Bulk), 1);
     crew.stop();
 }
 
@@ -71,7 +96,7 @@ fn count(len: usize) -> Vec<u8> {
 }
 
 /// The dialer's connection and the accepter's, of a pair that is served from now on.
-fn relayed(crew: &Crew<Noted, Silent>, seen: &Seen) -> [TcpStream; 2] {
+fn relayed(crew: &Crew<Noted, Silent>, seen: &Seen, breaks: Option<Sender<()>>) -> [TcpStream; 2] {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let [(client, dialer), (peer, accepter)] = [(); 2].map(|()| {
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -79,7 +104,7 @@ fn relayed(crew: &Crew<Noted, Silent>, seen: &Seen) -> [TcpStream; 2] {
         client.set_write_timeout(Some(PATIENCE)).unwrap();
         let conn = listener.accept().unwrap().0;
         conn.set_nonblocking(true).unwrap();
-        (client, Noted { plain: conn.into(), seen: seen.clone() })
+        (client, Noted { plain: conn.into(), seen: seen.clone(), breaks: breaks.clone() })
     });
     let (relay, splice) = spliced();
     crew.serve(Box::new(Pair::new(relay, &splice, [Some(dialer), Some(accepter)], Silent))).unwrap();
@@ -125,6 +150,10 @@ fn spliced() -> (Relay, Box<Splice>) {
     (matched.relay, splice.into())
 }
 
+thread_local! {
+    static BROKEN: Cell<Option<Sender<()>>> = const { Cell::new(None) };
+}
+
 /// The threads for bulk that have served a pair.
 type Seen = Arc<Mutex<HashSet<ThreadId>>>;
 
@@ -132,6 +161,8 @@ type Seen = Arc<Mutex<HashSet<ThreadId>>>;
 struct Noted {
     plain: Plain,
     seen: Seen,
+    /// Has the first of them panic. Dropped when that has ended.
+    breaks: Option<Sender<()>>,
 }
 
 impl Leg for Noted {
@@ -139,6 +170,10 @@ impl Leg for Noted {
         let thread = thread::current();
         if thread.name() == Some("rdv-bulk") {
             self.seen.lock().unwrap().insert(thread.id());
+            if let Some(breaks) = self.breaks.take() {
+                BROKEN.set(Some(breaks));
+                panic!("a thread fails, as it should here");
+            }
         }
         self.plain.source()
     }
