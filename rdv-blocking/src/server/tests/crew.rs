@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -95,24 +96,31 @@ fn a_thread_for_bulk_starts_only_for_a_pair_that_would_share_one() {
     let (addr, crew, end) = serving(2);
     let threads = || crew.threads(Kind::Bulk);
     assert_eq!(threads(), 0);
-    let in_bulk = |pairs| {
-        let pair = pair(addr);
-        exchange(&pair[0], &pair[1], 16 << 20, || crew.pairs(Kind::Bulk) == pairs);
-        pair
-    };
     // One that has ended leaves its thread to the next.
-    drop(in_bulk(1));
+    let [dialer, accepter] = pair(addr);
+    exchange(&dialer, &accepter, 16 << 20, || crew.pairs(Kind::Bulk) == 1);
+    drop([dialer, accepter]);
     let began = Instant::now();
     while crew.pairs(Kind::Bulk) > 0 {
         assert!(began.elapsed() < PATIENCE, "it has ended, and still counts");
         thread::yield_now();
     }
-    let pairs = [1, 2, 3].map(|count| {
-        let pair = in_bulk(count);
-        assert_eq!(threads(), count.min(2));
-        pair
+    // Whoever is silent for long is in bulk no more.
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for count in 1..=3 {
+            let [dialer, accepter] = pair(addr);
+            let done = || done.load(Ordering::Relaxed);
+            scope.spawn(move || exchange(&dialer, &accepter, 16 << 20, done));
+            let began = Instant::now();
+            while crew.pairs(Kind::Bulk) != count {
+                assert!(began.elapsed() < PATIENCE, "it is still where it was");
+                thread::yield_now();
+            }
+            assert_eq!(threads(), count.min(2));
+        }
+        done.store(true, Ordering::Relaxed);
     });
-    drop(pairs);
     end();
 }
 
