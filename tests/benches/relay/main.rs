@@ -1,16 +1,18 @@
 //! What relaying costs: `cargo bench -p rdv-tests --bench relay` as root on Linux. Nothing is asserted.
 //!
 //! Each server is a process of its own, which tells how much CPU time it has taken. Each measure of ours stands beside
-//! baselines of the same run: the load's own loopback TCP without anything in between, a proxy of tokio's
-//! `copy_bidirectional`, and haproxy that splices, where it is installed. They take turns, so a machine that becomes busy
-//! does so for all of them; ratios bear that, figures do not. It all happens in a network namespace whose sockets are on
-//! cubic, for bbr paces loopback.
+//! baselines of the same run: the load's own loopback TCP without anything in between, a proxy with a thread for each
+//! direction, one of tokio's `copy_bidirectional`, and haproxy that splices, where it is installed. They take turns, so a
+//! machine that becomes busy does so for all of them; ratios bear that, figures do not. It all happens in a network namespace
+//! whose sockets are on cubic, for bbr paces loopback.
 //!
 //! `RDV_BENCH_RUNS=9` has more runs of each (5), `RDV_BENCH_SECONDS=3` longer ones (1), `RDV_BENCH_ONLY=tokio` fewer servers,
 //! and `RDV_BENCH_MEASURES=one,beside` fewer measures than `one,eight,ping,block,beside`. With `RDV_BENCH_UNREAD=1` nobody reads
 //! what arrives in bulk.
 //! `RDV_BENCH_ALSO=COMMAND` measures another server of rdv/1 too: `{}` in it stands for the address to listen on.
 
+#[cfg(target_os = "linux")]
+mod bare;
 #[cfg(target_os = "linux")]
 mod load;
 #[cfg(target_os = "linux")]

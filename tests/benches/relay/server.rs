@@ -15,11 +15,15 @@ use rdv_tests::also;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 
+use crate::bare;
+
 /// What is between the two ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Nothing.
     Direct,
+    /// A proxy that has a thread for each direction.
+    Bare,
     /// A proxy of tokio's `copy_bidirectional`.
     Proxy,
     /// The best that is known, where it is installed: it is told to splice whatever comes, by pipes of a MiB.
@@ -40,12 +44,21 @@ pub(crate) struct Server {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Kind; 7] =
-        [Kind::Direct, Kind::Proxy, Kind::Haproxy, Kind::Blocking, Kind::Tokio, Kind::Smol, Kind::Also];
+    pub(crate) const ALL: [Kind; 8] = [
+        Kind::Direct,
+        Kind::Bare,
+        Kind::Proxy,
+        Kind::Haproxy,
+        Kind::Blocking,
+        Kind::Tokio,
+        Kind::Smol,
+        Kind::Also,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Kind::Direct => "direct",
+            Kind::Bare => "threads that splice",
             Kind::Proxy => "copy_bidirectional",
             Kind::Haproxy => "haproxy, splicing",
             Kind::Blocking => "rdv-blocking",
@@ -56,7 +69,7 @@ impl Kind {
     }
 
     pub(crate) fn is_baseline(self) -> bool {
-        matches!(self, Kind::Direct | Kind::Proxy | Kind::Haproxy)
+        matches!(self, Kind::Direct | Kind::Bare | Kind::Proxy | Kind::Haproxy)
     }
 
     /// Whether it can be measured here.
@@ -65,7 +78,7 @@ impl Kind {
         match self {
             Kind::Haproxy => version().is_ok_and(|status| status.success()),
             Kind::Also => also::command().is_some(),
-            Kind::Direct | Kind::Proxy | Kind::Blocking | Kind::Tokio | Kind::Smol => true,
+            Kind::Direct | Kind::Bare | Kind::Proxy | Kind::Blocking | Kind::Tokio | Kind::Smol => true,
         }
     }
 }
@@ -76,7 +89,7 @@ impl Server {
         match kind {
             Kind::Haproxy => return Self::start_haproxy(target),
             Kind::Also => return Self::start_other(),
-            Kind::Direct | Kind::Proxy | Kind::Blocking | Kind::Tokio | Kind::Smol => {}
+            Kind::Direct | Kind::Bare | Kind::Proxy | Kind::Blocking | Kind::Tokio | Kind::Smol => {}
         }
         let program = std::env::current_exe().expect("this program has a path");
         let mut child = Command::new(program)
@@ -162,6 +175,7 @@ fn begin(kind: Kind, target: SocketAddr) -> SocketAddr {
     let addr = "127.0.0.1:0".parse().expect("an address");
     match kind {
         Kind::Direct | Kind::Haproxy | Kind::Also => panic!("that is no server of this program's"),
+        Kind::Bare => bare::begin(target),
         Kind::Proxy => {
             let runtime = Runtime::new().expect("a runtime");
             let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a free port");
