@@ -22,7 +22,7 @@ pub use self::handle::ServerHandle;
 pub struct ServerConfig {
     /// The protocol's limits and timeouts.
     pub lobby: LobbyConfig,
-    /// Threads that relay those who exchange a little at a time; 0, the default, is one for each core. As many again, at most,
+    /// Threads that relay those who exchange a little at a time; 0, the default, is one for each core. Twice as many, at most,
     /// begin for those who send in bulk, so that the first need not wait for them.
     pub workers: usize,
     /// What becomes of the listeners while the server [drains](ServerHandle::drain).

@@ -22,8 +22,8 @@ pub struct Crew<L: Leg, E: Ending>(Arc<Teams<L, E>>);
 
 /// The same as each of the threads sees it.
 pub(crate) struct Teams<L: Leg, E: Ending> {
-    /// So many of each kind, at most.
-    each: usize,
+    /// So many for those who exchange a little, at most.
+    talkers: usize,
     talk: Mutex<Team<L, E>>,
     bulk: Mutex<Team<L, E>>,
     pool: Pool,
@@ -53,10 +53,10 @@ pub(crate) enum Order<L: Leg, E: Ending> {
 }
 
 impl<L: Leg, E: Ending> Crew<L, E> {
-    /// Of so many threads at most, and as many again for bulk, with pipes from this pool.
-    pub fn new(each: usize, pool: Pool) -> Self {
+    /// Of so many threads at most, and twice as many for bulk, with pipes from this pool.
+    pub fn new(talkers: usize, pool: Pool) -> Self {
         let (talk, bulk) = (Mutex::default(), Mutex::default());
-        Self(Arc::new(Teams { each: each.max(1), talk, bulk, pool }))
+        Self(Arc::new(Teams { talkers: talkers.max(1), talk, bulk, pool }))
     }
 
     /// Begins so many of those that are not for bulk, unless there are as many: so a server knows beforehand whether the system
@@ -66,7 +66,7 @@ impl<L: Leg, E: Ending> Crew<L, E> {
     /// The system's.
     pub fn start(&self, threads: usize) -> io::Result<()> {
         let mut team = self.0.team(Kind::Talk);
-        while team.desks.len() < threads.min(self.0.each) && !team.is_stopped {
+        while team.desks.len() < threads.min(self.0.most(Kind::Talk)) && !team.is_stopped {
             team.start(Kind::Talk, &self.0)?;
         }
         Ok(())
@@ -137,7 +137,7 @@ impl<L: Leg, E: Ending> Teams<L, E> {
             return Err(pair);
         }
         loop {
-            if team.desks.len() < self.each
+            if team.desks.len() < self.most(kind)
                 && team.desks.iter().all(|desk| desk.pairs() > 0)
                 && let Err(err) = team.start(kind, self)
             {
@@ -170,6 +170,15 @@ impl<L: Leg, E: Ending> Teams<L, E> {
     ) -> Result<(), Box<Pair<L, E>>> {
         let mut team = self.team(to.kind);
         if team.is_stopped { Err(pair) } else { team.serve(pair, to, back) }
+    }
+
+    /// So many threads of a kind there may be. Where the CPUs have more to do than to relay, each thread gets an equal part of
+    /// them: so those for bulk get the part that they need by their number, and fewer pairs wait for each.
+    fn most(&self, kind: Kind) -> usize {
+        match kind {
+            Kind::Talk => self.talkers,
+            Kind::Bulk => 2 * self.talkers,
+        }
     }
 
     fn team(&self, kind: Kind) -> MutexGuard<'_, Team<L, E>> {

@@ -26,7 +26,7 @@ pub struct ServerConfig {
     /// How long relays may go on after `shutdown` has resolved, while clients that wait, and those that come, are answered
     /// 503 with `Retry-After`. The server ends as soon as the last relay has. Zero, the default, cuts relays off at once.
     pub drain: Duration,
-    /// Threads that the server may have of its own, to relay pairs whose connections are plain TCP; and as many again for those
+    /// Threads that the server may have of its own, to relay pairs whose connections are plain TCP; and twice as many for those
     /// in bulk, which carry 40 MB/s and more. They begin when they are needed, and live in the system's time, even where a test
     /// has paused the runtime's. By default there are as many as cores, and with 0 none: then all is the runtime's that the server
     /// is on, at three times the memory for an idle pair.

@@ -56,9 +56,9 @@ impl Threads {
     ///
     /// # Panics
     /// Outside of a tokio runtime.
-    pub(super) fn new(each: Option<usize>, pool: Pool, hook: Hook) -> Self {
-        let each = each.unwrap_or_else(|| available_parallelism().map_or(1, usize::from));
-        let crew = (each > 0).then(|| Arc::new(Crew::new(each, pool)));
+    pub(super) fn new(workers: Option<usize>, pool: Pool, hook: Hook) -> Self {
+        let workers = workers.unwrap_or_else(|| available_parallelism().map_or(1, usize::from));
+        let crew = (workers > 0).then(|| Arc::new(Crew::new(workers, pool)));
         let (sender, ends) = unbounded_channel();
         let (pairs, runtime) = (AtomicUsize::new(0), Handle::current());
         let office = Arc::new(Office { ends: sender, pairs, runtime, hook });

@@ -16,12 +16,12 @@ use crate::server::front::Front;
 use crate::server::handle::Bell;
 use crate::server::{Server, ServerConfig, WhileDraining};
 
-/// A server with so many threads of each kind, its crew, and what ends it.
-fn serving(each: usize) -> (SocketAddr, Arc<Crew<Socket, Bell>>, impl FnOnce()) {
+/// A server with so many threads, and twice as many for bulk; its crew, and what ends it.
+fn serving(workers: usize) -> (SocketAddr, Arc<Crew<Socket, Bell>>, impl FnOnce()) {
     let server = Server::bind(&"127.0.0.1:0".parse().unwrap(), ServerConfig::default()).unwrap();
     let addr = server.local_addrs()[0];
     let Server { listeners, config, poll, handle } = server;
-    let front = Front::new(listeners, config.lobby, poll, each, handle.clone()).unwrap();
+    let front = Front::new(listeners, config.lobby, poll, workers, handle.clone()).unwrap();
     let crew = front.crew().clone();
     let running = thread::spawn(move || front.run(WhileDraining::Refuse));
     let end = move || {
@@ -93,7 +93,7 @@ fn a_pair_in_bulk_has_another_thread_and_comes_back_when_it_talks() {
 
 #[test]
 fn a_thread_for_bulk_starts_only_for_a_pair_that_would_share_one() {
-    let (addr, crew, end) = serving(2);
+    let (addr, crew, end) = serving(1);
     let threads = || crew.threads(Kind::Bulk);
     assert_eq!(threads(), 0);
     // One that has ended leaves its thread to the next.
