@@ -12,6 +12,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use mio::{Poll, Token, Waker};
+use rdv_socket::Wakeup;
 use rdv_socket::relay::{Kind, Pool};
 
 use crate::shift::Shift;
@@ -203,13 +204,14 @@ impl<L: Leg, E: Ending> Team<L, E> {
         let (orders, receiver) = channel();
         let desk = Arc::new(Desk { kind, orders, waker, pairs: AtomicUsize::new(0) });
         let shift = Shift::new(crew.clone(), desk.clone(), poll, receiver, crew.pool.clone());
-        let (name, slice) = match kind {
-            Kind::Talk => ("rdv-relay", TALK_SLICE),
-            Kind::Bulk => ("rdv-bulk", BULK_SLICE),
+        let (name, slice, wakeup) = match kind {
+            Kind::Talk => ("rdv-relay", TALK_SLICE, Wakeup::Preempts),
+            Kind::Bulk if self.desks.len().is_multiple_of(2) => ("rdv-bulk", BULK_SLICE, Wakeup::Waits),
+            Kind::Bulk => ("rdv-bulk", BULK_SLICE, Wakeup::Preempts),
         };
         self.threads.push(Builder::new().name(name.into()).spawn(move || {
-            if let Err(err) = rdv_socket::set_slice(slice) {
-                log::debug!(target: "server", "{name} threads run for as long in one go as any: {err}");
+            if let Err(err) = rdv_socket::set_slice(slice, wakeup) {
+                log::debug!(target: "server", "{name} threads are scheduled like any: {err}");
             }
             shift.run();
         })?);
@@ -272,5 +274,9 @@ const WAKER: Token = Token(usize::MAX);
 /// How long the threads of each kind run in one go. Those for bulk longest, so that a word is passed on before they go on. The
 /// others still longer than most threads (3 ms): whoever is here and gets a word runs at once, and answers before it is waited
 /// for. Were they short, a word that comes often would lose its turn to whatever else computes here.
+///
+/// Every second thread for bulk waits for its turn when it wakes up, the first included: so more has come by then, and goes in one
+/// piece. Were it all of them, the programs beside the server would have the CPU for longer in one go, and a word that has come
+/// waits for those.
 const TALK_SLICE: Duration = Duration::from_millis(4);
 const BULK_SLICE: Duration = Duration::from_millis(10);

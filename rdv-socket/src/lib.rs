@@ -86,7 +86,7 @@ pub use open_files::{conns_within, raise_open_files};
 pub use port::SharedPort;
 pub use seed::random_seed;
 pub use shortage::Shortage;
-pub use slices::set_slice;
+pub use slices::{Wakeup, set_slice};
 pub use stream::{
     accept, connect_finished, is_about_one, read_now, reset, reset_on_drop, set_options_of_accepted,
     set_stream_options, try_stream_options,
