@@ -297,7 +297,7 @@ impl Flow {
         // It may be called more than once: a runtime asks again after it has looked at the socket.
         let filled = from.on_socket(Way::In, &mut |tcp| {
             let result = pipe.fill(&tcp.0, most);
-            copied = matches!(&result, Err(err) if is_worth_reading(err));
+            copied = is_worth_reading(&result);
             if copied { (&*tcp.0).read(buffer) } else { result }
         });
         match filled {
@@ -374,16 +374,19 @@ impl std::error::Error for Broken {
     }
 }
 
-/// Whether a read may bring what splice(2) does not: it stops for good in front of an urgent byte, which a read skips; and
-/// there are sandboxes, and sockets that pass for TCP, without it.
-fn is_worth_reading(err: &io::Error) -> bool {
-    matches!(
-        err.kind(),
-        ErrorKind::WouldBlock
-            | ErrorKind::InvalidInput
-            | ErrorKind::PermissionDenied
-            | ErrorKind::Unsupported
-    )
+/// Whether a read may bring what splice(2) does not: it stops for good in front of an urgent byte, which a read skips, and takes
+/// it for the end once that has come; and there are sandboxes, and sockets that pass for TCP, without it.
+fn is_worth_reading(filled: &io::Result<usize>) -> bool {
+    match filled {
+        Ok(len) => *len == 0,
+        Err(err) => matches!(
+            err.kind(),
+            ErrorKind::WouldBlock
+                | ErrorKind::InvalidInput
+                | ErrorKind::PermissionDenied
+                | ErrorKind::Unsupported
+        ),
+    }
 }
 
 /// Bytes of a buffer on which bulk is copied where it can't be spliced.

@@ -217,19 +217,22 @@ fn a_reset_is_the_end_that_failed() {
     assert!(matches!(&broken, Broken::From(err) if err.kind() == ErrorKind::ConnectionReset), "{broken}");
 }
 
-/// Splicing would wait in front of such a byte for ever.
+/// In front of such a byte splicing would wait for ever, or take it for the end once that has come.
 #[test]
 fn an_urgent_byte_is_skipped() {
-    let mut course = Course::new(true);
-    course.flow.bulk = true;
-    course.sender.write_all(b"one").unwrap();
-    SockRef::from(&course.sender).send_out_of_band(b"!").unwrap();
-    course.sender.write_all(b"two").unwrap();
-    course.sender.shutdown(Shutdown::Write).unwrap();
-    course.carry_until("the end", |_, carried| carried == Carried::Ended);
-    let mut got = Vec::new();
-    course.receiver.read_to_end(&mut got).unwrap();
-    assert_eq!(got, b"onetwo");
+    for bulk in [3, 2 * TINY] {
+        let mut course = Course::new(true);
+        course.flow.bulk = true;
+        let sent = [pattern(bulk), b"two".to_vec()];
+        course.sender.write_all(&sent[0]).unwrap();
+        SockRef::from(&course.sender).send_out_of_band(b"!").unwrap();
+        course.sender.write_all(&sent[1]).unwrap();
+        course.sender.shutdown(Shutdown::Write).unwrap();
+        course.carry_until("the end", |_, carried| carried == Carried::Ended);
+        let mut got = Vec::new();
+        course.receiver.read_to_end(&mut got).unwrap();
+        assert!(got == sent.concat(), "of {bulk} bytes, and then 3, {} came", got.len());
+    }
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
