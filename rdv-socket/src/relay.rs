@@ -65,21 +65,24 @@
 //! # }
 //! ```
 
-use std::fmt;
 use std::io::{self, ErrorKind, Read};
 
 use socket2::SockRef;
 
+pub use self::broken::Broken;
 pub use self::exchange::Exchange;
 pub use self::pace::{Kind, Pace};
 use self::pipe::Pipe;
 pub use self::pipe::Pool;
+use self::stock::Kept;
 
+mod broken;
 mod exchange;
 mod pace;
 #[cfg_attr(any(target_os = "linux", target_os = "android"), path = "relay/pipe.rs")]
 #[cfg_attr(not(any(target_os = "linux", target_os = "android")), path = "relay/no_pipe.rs")]
 mod pipe;
+mod stock;
 
 /// One of the two streams of a pair, as an adapter has it. Nothing waits: what is not ready says
 /// [`WouldBlock`](ErrorKind::WouldBlock), and then it is the end's business that the flow is carried on once it is.
@@ -144,15 +147,6 @@ pub enum Carried {
     Ended,
 }
 
-/// Which end has failed a flow, and how.
-#[derive(Debug)]
-pub enum Broken {
-    /// The one that is read.
-    From(io::Error),
-    /// The one that is written.
-    To(io::Error),
-}
-
 /// One direction of a pair.
 #[derive(Debug)]
 pub struct Flow {
@@ -168,7 +162,7 @@ pub struct Flow {
 /// Read, and not written yet, since the other end was not ready.
 #[derive(Debug)]
 enum Held {
-    Bytes(Vec<u8>),
+    Bytes(Kept),
     Piped(Pipe),
 }
 
@@ -196,7 +190,7 @@ impl Flow {
     pub fn new(early: Vec<u8>, is_at_eof: bool) -> Self {
         let state = if is_at_eof { State::Ending } else { State::Open };
         let read = early.len() as u64;
-        let held = (read > 0).then(|| Box::new(Held::Bytes(early)));
+        let held = (read > 0).then(|| Box::new(Held::Bytes(Kept::early(early))));
         Self { held, state, bulk: false, read, carried: 0 }
     }
 
@@ -237,12 +231,13 @@ impl Flow {
             }
             let plain = from.is_plain() && to.is_plain();
             let may = usize::try_from(*most).unwrap_or(usize::MAX);
-            let allowed = buffer.len().min(may);
+            let room = if self.bulk && !pool.stock.is_full() { BUFFER_LEN } else { SMALL };
+            let allowed = room.min(buffer.len()).min(may);
             let buffer = &mut buffer[..allowed];
             let before = self.read;
             let cost = match if self.bulk && plain { pool.lend() } else { None } {
-                Some(pipe) => self.fill(pipe, from, to, buffer, may)?,
-                None => self.copy(from, to, buffer)?,
+                Some(pipe) => self.fill(pipe, from, to, pool, buffer, may)?,
+                None => self.copy(from, to, pool, buffer)?,
             };
             *most -= self.read - before;
             match cost {
@@ -268,14 +263,19 @@ impl Flow {
     }
 
     /// A read, and a write at once. What of the turn that has cost; nothing if there was nothing to read.
-    fn copy<E: End>(&mut self, from: &mut E, to: &mut E, buffer: &mut [u8]) -> Result<Option<usize>, Broken> {
-        let most = if self.bulk { buffer.len() } else { buffer.len().min(SMALL) };
-        match from.read(&mut buffer[..most]) {
+    fn copy<E: End>(
+        &mut self,
+        from: &mut E,
+        to: &mut E,
+        pool: &Pool,
+        buffer: &mut [u8],
+    ) -> Result<Option<usize>, Broken> {
+        match from.read(buffer) {
             Ok(0) => self.state = State::Ending,
             Ok(len) => {
                 self.read += len as u64;
-                self.bulk = len >= if self.bulk { TINY } else { most };
-                self.pass(&buffer[..len], to)?;
+                self.bulk = len >= if self.bulk { TINY } else { buffer.len() };
+                self.pass(&buffer[..len], to, pool)?;
                 return Ok(Some(len));
             }
             Err(err) if err.kind() == ErrorKind::WouldBlock => return Ok(None),
@@ -290,6 +290,7 @@ impl Flow {
         mut pipe: Pipe,
         from: &mut E,
         to: &mut E,
+        pool: &Pool,
         buffer: &mut [u8],
         most: usize,
     ) -> Result<Option<usize>, Broken> {
@@ -304,7 +305,7 @@ impl Flow {
             Ok(0) => self.state = State::Ending,
             Ok(len) if copied => {
                 self.read += len as u64;
-                self.pass(&buffer[..len], to)?;
+                self.pass(&buffer[..len], to, pool)?;
                 return Ok(Some(len));
             }
             Ok(len) => {
@@ -320,7 +321,7 @@ impl Flow {
     }
 
     /// Writes what goes, and holds the rest. Nothing is held before.
-    fn pass(&mut self, data: &[u8], to: &mut impl End) -> Result<(), Broken> {
+    fn pass(&mut self, data: &[u8], to: &mut impl End, pool: &Pool) -> Result<(), Broken> {
         let written = match to.write(data) {
             Ok(written) => written,
             Err(err) if err.kind() == ErrorKind::WouldBlock => 0,
@@ -328,7 +329,7 @@ impl Flow {
         };
         self.carried += written as u64;
         if written < data.len() {
-            self.held = Some(Box::new(Held::Bytes(data[written..].to_vec())));
+            self.held = Some(Box::new(Held::Bytes(pool.stock.keep(&data[written..]))));
         }
         Ok(())
     }
@@ -337,9 +338,11 @@ impl Flow {
     fn write_held(&mut self, to: &mut impl End) -> Result<bool, Broken> {
         while let Some(held) = &mut self.held {
             let result = match &mut **held {
-                Held::Bytes(rest) if rest.is_empty() => break,
+                Held::Bytes(rest) if rest.bytes.is_empty() => break,
                 Held::Piped(pipe) if pipe.is_empty() => break,
-                Held::Bytes(rest) => to.write(rest).inspect(|written| drop(rest.drain(..*written))),
+                Held::Bytes(Kept { bytes, .. }) => {
+                    to.write(bytes).inspect(|written| drop(bytes.drain(..*written)))
+                }
                 Held::Piped(pipe) => to.on_socket(Way::Out, &mut |tcp| pipe.empty(&tcp.0)),
             };
             match result {
@@ -355,22 +358,6 @@ impl Flow {
             Err(err) if err.kind() == ErrorKind::WouldBlock => Ok(false),
             Err(err) => Err(Broken::To(err)),
         }
-    }
-}
-
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Broken::From(err) => write!(f, "cannot read what is to be relayed: {err}"),
-            Broken::To(err) => write!(f, "cannot write what is relayed: {err}"),
-        }
-    }
-}
-
-impl std::error::Error for Broken {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        let (Broken::From(err) | Broken::To(err)) = self;
-        Some(err)
     }
 }
 

@@ -4,9 +4,13 @@ use std::io;
 
 use socket2::SockRef;
 
-/// What the relays of one server share, on the systems that have it: pipes.
+use super::stock::Stock;
+
+/// What the relays of one server share: the memory that they may fill, and pipes on the systems that have them.
 #[derive(Clone, Debug, Default)]
-pub struct Pool(());
+pub struct Pool {
+    pub(super) stock: Stock,
+}
 
 /// There is none.
 #[derive(Debug)]

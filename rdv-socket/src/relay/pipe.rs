@@ -8,13 +8,18 @@ use nix::fcntl::{FcntlArg, OFlag, SpliceFFlags, fcntl, splice};
 use nix::unistd::pipe2;
 use socket2::SockRef;
 
-/// What the relays of one server share, on the systems that have it: pipes.
+use super::stock::Stock;
+
+/// What the relays of one server share: pipes, and the memory that they may fill where they have none.
 ///
 /// A pipe holds a MiB, for those of 64 KiB cost more than half of the gain. The kernel grants a user without privileges 64
 /// of that size, and gives 8 KiB from then on: so there are at most 48 of them, each is lent only while it holds bytes,
 /// and whoever gets none copies. Up to 8 are kept open for the next who needs one, until the pool and all flows are gone.
 #[derive(Clone, Debug, Default)]
-pub struct Pool(Arc<Mutex<Pipes>>);
+pub struct Pool {
+    pipes: Arc<Mutex<Pipes>>,
+    pub(super) stock: Stock,
+}
 
 #[derive(Debug, Default)]
 struct Pipes {
@@ -66,7 +71,7 @@ impl Pool {
     }
 
     fn pipes(&self) -> MutexGuard<'_, Pipes> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.pipes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

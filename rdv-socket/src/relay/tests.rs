@@ -161,6 +161,35 @@ fn a_receiver_that_is_stuck_is_waited_for_with_a_full_pipe() {
     assert!(course.holds_nothing(), "a pipe or a buffer is held without need");
 }
 
+/// Without a pipe, bytes wait in memory: a lot for some, a little for however many.
+#[test]
+fn receivers_that_are_stuck_fill_no_memory() {
+    for others in [0, stock::MOST] {
+        let mut course = Course::new(false);
+        course.flow.bulk = true;
+        let kept = course.pool.stock.keep(&vec![0; others]);
+        let mut sender = course.sender.try_clone().unwrap();
+        thread::spawn(move || while sender.write_all(&[7; 64 * 1024]).is_ok() {});
+        // It begins where it stopped, until there is room for nothing.
+        for _ in 0..100 {
+            course.carry_until("a receiver's buffer is full", |course, carried| {
+                carried == Carried::Blocked && !course.holds_nothing()
+            });
+        }
+        let most = if others == 0 { BUFFER_LEN } else { SMALL };
+        assert!(course.flow.held() <= most as u64, "it holds {}", course.flow.held());
+        drop(kept);
+        course.sender.shutdown(Shutdown::Both).unwrap();
+    }
+}
+
+#[test]
+fn with_a_full_stock_bulk_arrives() {
+    let course = Course::new(false);
+    let _kept = course.pool.stock.keep(&vec![0; stock::MOST]);
+    transfer(course, 20 << 20);
+}
+
 #[test]
 fn a_turn_comes_to_its_end() {
     let mut course = Course::new(true);
