@@ -71,7 +71,7 @@ impl Lobby {
             self.per_addr.add(household);
         }
         if let Door::Refused(reject) = door {
-            self.reject(now, conn, reject);
+            self.unintroduced(now, conn, reject);
         } else {
             self.guests.wait_for(now, conn, Patience::Head);
             self.read(conn, first_read);

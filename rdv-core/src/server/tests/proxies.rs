@@ -249,6 +249,12 @@ fn nobody_is_answered_in_clear_where_tls_is_expected() {
         assert_eq!((lobby.written(conn), lobby.state(conn)), (&b""[..], State::Closed));
         assert!(matches!(lobby.left()[..], [Reason::Rejected(_)]));
     }
+    // There is no room for another connection, whosever it is.
+    let mut lobby = Bench::open(LobbyConfig { max_open: Some(1), ..behind(&["10.0.0.1"]) });
+    lobby.accept_tls("10.0.0.1:1");
+    let (conn, _) = lobby.accept_tls("10.0.0.1:2");
+    assert_eq!((lobby.written(conn), lobby.state(conn)), (&b""[..], State::Closed));
+    assert!(matches!(lobby.left()[..], [Reason::Rejected(Reject::Overloaded)]));
     // Too many of one client are told so in TLS.
     let mut lobby = Bench::open(LobbyConfig { max_conns_per_addr: 1, ..behind(&["10.0.0.1"]) });
     for answer in ["", "full-for-addr"] {
