@@ -44,7 +44,8 @@ struct StderrLog {
 
 impl Log for StderrLog {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        let is_ours = OURS.contains(&crate_of(metadata.target()));
+        let name = crate_of(metadata.target());
+        let is_ours = OURS.contains(&name) || name.starts_with("rdv_");
         metadata.level() <= if is_ours { log::max_level() } else { LevelFilter::Warn }
     }
 
@@ -127,18 +128,8 @@ impl fmt::Write for Escaped {
     }
 }
 
-const OURS: [&str; 10] = [
-    "client",
-    "server",
-    "demo",
-    "rdv",
-    "rdv_core",
-    "rdv_socket",
-    "rdv_portmap",
-    "rdv_blocking",
-    "rdv_tokio",
-    "rdv_smol",
-];
+/// What is logged for users has these targets. All else of ours has that of its crate.
+const OURS: [&str; 4] = ["client", "server", "demo", "rdv"];
 
 #[cfg(test)]
 mod tests;

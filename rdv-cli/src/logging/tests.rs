@@ -41,6 +41,7 @@ fn others_are_heard_only_when_they_warn() {
     };
     log::set_max_level(log::LevelFilter::Debug);
     assert!(is_enabled(Level::Debug, "rdv_core::client"));
+    assert!(is_enabled(Level::Debug, "rdv_relay::pair"));
     assert!(is_enabled(Level::Info, "server"));
     assert!(!is_enabled(Level::Info, "mio::poll"));
     assert!(is_enabled(Level::Warn, "rustls::client"));
