@@ -8,8 +8,10 @@ use std::io;
 /// To be called by a program at its start, not by a library: a process that uses `select` must keep the soft limit
 /// of old.
 ///
+/// Where the system does not grant it, in a sandbox for instance, that is logged, and the limit is the one of old.
+///
 /// # Errors
-/// The system's. The limit is as it was.
+/// The system's, if it does not say how many there may be.
 pub fn raise_open_files() -> io::Result<Option<usize>> {
     #[cfg(unix)]
     {
@@ -18,26 +20,35 @@ pub fn raise_open_files() -> io::Result<Option<usize>> {
         let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
         // macOS may say that there is no limit, and grants this much.
         let grantable = if cfg!(target_vendor = "apple") { hard.min(10_240) } else { hard };
-        if soft < grantable {
-            setrlimit(Resource::RLIMIT_NOFILE, grantable, hard)?;
+        let mut limit = soft.max(grantable);
+        if soft < grantable
+            && let Err(err) = setrlimit(Resource::RLIMIT_NOFILE, grantable, hard)
+        {
+            log::warn!("the limit on open files cannot be raised, and stays at {soft}: {err}");
+            limit = soft;
         }
-        Ok(Some(usize::try_from(soft.max(grantable)).unwrap_or(usize::MAX)))
+        Ok(Some(usize::try_from(limit).unwrap_or(usize::MAX)))
     }
     #[cfg(not(unix))]
     Ok(None)
 }
 
-/// How many connections a server may have open within a limit on open files: it keeps a quarter of them, up to 512, for listeners,
-/// the pollers of two threads for each core, the relay's pipes, files that are read again, and refusals. Of few files it keeps 32,
-/// or half.
+/// How many connections a server may have open within a limit on open files, on so many cores: it keeps 512 of them, or a quarter
+/// if they are few, but what else it may have open in any case. It never keeps more than half.
 ///
 /// ```
-/// assert_eq!(rdv_socket::conns_within(1024), 768);
-/// assert_eq!(rdv_socket::conns_within(1_048_576), 1_048_064);
+/// assert_eq!(rdv_socket::conns_within(1024, 2), 768);
+/// assert_eq!(rdv_socket::conns_within(1_048_576, 2), 1_048_064);
 /// ```
-pub fn conns_within(open_files: usize) -> usize {
-    open_files - (open_files / 4).clamp(32, 512).min(open_files / 2)
+pub fn conns_within(open_files: usize, cores: usize) -> usize {
+    let others = cores.saturating_mul(FILES_OF_A_CORE).saturating_add(OTHER_FILES);
+    open_files - (open_files / 4).min(512).max(others).min(open_files / 2)
 }
+
+/// Three threads that relay, of which each has a poller, what wakes it, and a timer.
+const FILES_OF_A_CORE: usize = 9;
+/// The relay's 48 pipes, 32 connections that are told that there are too many, listeners, files that are read again, and the like.
+const OTHER_FILES: usize = 96 + 32 + 48;
 
 #[cfg(test)]
 mod tests;

@@ -14,16 +14,21 @@ fn the_soft_limit_becomes_the_hard_one() {
 
 #[test]
 fn some_files_are_kept() {
-    for (files, conns) in [
-        (0, 0),
-        (3, 2),
-        (40, 20),
-        (64, 32),
-        (100, 68),
-        (1024, 768),
-        (4096, 3584),
-        (usize::MAX, usize::MAX - 512),
+    for (files, cores, conns) in [
+        (0, 2, 0),
+        (3, 2, 2),
+        (40, 2, 20),
+        (64, 2, 32),
+        (100, 2, 50),
+        (512, 2, 512 - 194),
+        (1024, 2, 768),
+        (1024, 16, 1024 - 320),
+        (1024, 128, 512),
+        (4096, 2, 3584),
+        (1 << 20, 64, (1 << 20) - 752),
+        (usize::MAX, 2, usize::MAX - 512),
+        (usize::MAX, usize::MAX, usize::MAX / 2 + 1),
     ] {
-        assert_eq!(conns_within(files), conns, "{files}");
+        assert_eq!(conns_within(files, cores), conns, "{files} files, {cores} cores");
     }
 }

@@ -1,6 +1,7 @@
 //! How much of the server a client may have.
 
 use std::str::FromStr;
+use std::thread::available_parallelism;
 
 use log::{debug, warn};
 use rdv_core::LobbyConfig;
@@ -28,8 +29,8 @@ pub(super) struct Limits {
     /// How many connections may be open in all, relayed ones included (default: what the limit on
     /// open files allows; none: no limit)
     ///
-    /// The soft limit on open files is raised to the hard one (ulimit -Hn) at the start, and up to 512 files
-    /// are kept for other uses.
+    /// The soft limit on open files is raised to the hard one (ulimit -Hn) at the start, and 512 files
+    /// are kept for other uses, of few a quarter, and more on many cores.
     #[arg(long, value_name = "COUNT", verbatim_doc_comment)]
     max_open: Option<Count>,
     /// How many connections of one address (IPv6: /64) may wait or ask (default: 1024)
@@ -83,10 +84,11 @@ impl Limits {
             Ok(Some(files)) => files,
             Ok(None) => return,
             Err(error) => {
-                return warn!(target: "server", "cannot raise the limit on open files: {error}");
+                return warn!(target: "server", "the limit on open files is not known: {error}");
             }
         };
-        let conns = rdv_socket::conns_within(files);
+        let cores = available_parallelism().map_or(1, usize::from);
+        let conns = rdv_socket::conns_within(files, cores);
         debug!(target: "server", "open files: {files}, of which connections may be {conns}");
         match self.max_open {
             None => config.max_open = Some(conns),
