@@ -19,6 +19,16 @@ fn asking(role: Role, lines: &[&str]) -> String {
     request(role, "tok").replace("Host", &format!("{lines}Host"))
 }
 
+/// What a proxy passes on that tells of the client in front of all, and of TLS.
+fn v1(client: &str, token: &str) -> String {
+    format!("PROXY TCP4 {client} 203.0.113.1 39841 8080\r\n{}", request(Role::Dial, token))
+}
+
+/// What one passes on that tells of the client in the request.
+fn xff(client: &str, token: &str) -> String {
+    request(Role::Dial, token).replace("Host", &format!("X-Forwarded-For: {client}\r\nHost"))
+}
+
 impl Bench<Lobby> {
     /// What a client is told as its observed address, or why it is refused, when its peer comes from somewhere else.
     fn observed(&mut self, remote: &str, says: impl AsRef<[u8]>) -> String {
@@ -154,12 +164,6 @@ fn limits_count_clients_and_no_proxies() {
         lobby.says(conn, says);
         lobby.answer(conn).to_owned()
     };
-    let v1 = |client: &str, token| {
-        format!("PROXY TCP4 {client} 203.0.113.1 39841 8080\r\n{}", request(Role::Dial, token))
-    };
-    let xff = |client: &str, token| {
-        request(Role::Dial, token).replace("Host", &format!("X-Forwarded-For: {client}\r\nHost"))
-    };
     assert_eq!(ask(v1("192.0.2.1", "a")), "");
     assert_eq!(ask(v1("192.0.2.2", "b")), "");
     assert_eq!(ask(xff("192.0.2.1", "c")), "");
@@ -175,6 +179,34 @@ fn limits_count_clients_and_no_proxies() {
     assert!(lobby.machine.is_empty());
     let again = lobby.accept("192.0.2.1:5");
     assert_eq!(lobby.answer(again), "", "the share is free again once its holders have left");
+}
+
+/// The same for how fast they come: a bucket is a client's, and a proxy, which connects for all of them, has none.
+#[test]
+fn the_rate_is_the_client_s_and_not_the_proxy_s() {
+    let config = LobbyConfig { max_rate_per_addr: Some(1), max_burst_per_addr: 2, ..behind(&["10.0.0.1"]) };
+    let mut lobby = Bench::open(config);
+    let hold: Vec<_> = (0..20).map(|_| lobby.accept("10.0.0.1:1")).collect();
+    assert!(
+        hold.iter().all(|conn| lobby.written(*conn).is_empty()),
+        "a proxy may connect as fast as it likes"
+    );
+    let ask = |lobby: &mut Bench<Lobby>, says: String| {
+        let conn = lobby.accept("10.0.0.1:1");
+        lobby.says(conn, says);
+        lobby.answer(conn).to_owned()
+    };
+    assert_eq!(ask(&mut lobby, v1("192.0.2.1", "a")), "");
+    assert_eq!(ask(&mut lobby, xff("192.0.2.1", "b")), "", "however it is told, it is one client");
+    assert_eq!(ask(&mut lobby, v1("192.0.2.1", "c")), "rate-limited");
+    assert_eq!(ask(&mut lobby, xff("192.0.2.1", "d")), "rate-limited");
+    let direct = lobby.accept("192.0.2.1:5");
+    assert_eq!(lobby.answer(direct), "rate-limited", "whichever way it comes");
+    assert_eq!(ask(&mut lobby, v1("192.0.2.2", "e")), "", "another client behind the same proxy has its own");
+    assert_eq!(ask(&mut lobby, xff("192.0.2.3", "f")), "");
+    lobby.wait(1_000);
+    assert_eq!(ask(&mut lobby, xff("192.0.2.1", "g")), "");
+    assert_eq!(ask(&mut lobby, v1("192.0.2.1", "h")), "rate-limited");
 }
 
 #[test]
