@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::HeaderName;
 
 use super::*;
+use crate::tests::journal::warnings;
 use crate::{Intent, Observed};
 
 fn behind(trusted: &[&str]) -> LobbyConfig {
@@ -94,6 +95,49 @@ fn a_trusted_proxy_s_word_is_taken() {
             assert_eq!(lobby.observed("10.0.0.1:1", says), *expected, "{}", says.escape_ascii());
         }
     }
+}
+
+#[test]
+fn a_trusted_proxy_that_says_too_little_is_told_of_once() {
+    let no_port = || asking(Role::Dial, &["X-Forwarded-For: 192.0.2.1"]);
+    let no_word = || asking(Role::Dial, &[]);
+    let said = warnings(|| {
+        let mut lobby = Bench::open(behind(&["10.0.0.0/8"]));
+        // Each fault has a warning of its own; a second proxy with the same fault has none.
+        for proxy in ["10.0.0.1:1", "10.0.0.1:2", "10.0.0.2:1"] {
+            for says in [no_port(), no_word(), format!("PROXY UNKNOWN\r\n{}", no_word())] {
+                assert_eq!(lobby.observed(proxy, says), proxy, "peers are told the proxy's own");
+            }
+        }
+    });
+    let [no_port, no_word] = &said[..] else { panic!("not one warning of each kind: {said:#?}") };
+    for part in ["the proxy 10.0.0.1 tells", "without their ports", "X-Forwarded-Port"] {
+        assert!(no_port.contains(part), "no {part:?} in {no_port:?}");
+    }
+    for part in
+        ["the trusted proxy 10.0.0.1 does not say whom it speaks for", "Forwarded with address and port"]
+    {
+        assert!(no_word.contains(part), "no {part:?} in {no_word:?}");
+    }
+}
+
+#[test]
+fn nobody_is_warned_of_a_proxy_that_says_enough() {
+    let whole = asking(Role::Dial, &["X-Forwarded-For: 192.0.2.1", "X-Forwarded-Port: 39841"]);
+    let said = warnings(|| {
+        let mut lobby = Bench::open(behind(&["10.0.0.1"]));
+        let v1 = format!("PROXY TCP4 192.0.2.1 203.0.113.1 39841 8080\r\n{}", asking(Role::Dial, &[]));
+        for says in [v1.as_bytes(), whole.as_bytes()] {
+            assert_eq!(lobby.observed("10.0.0.1:1", says), "192.0.2.1:39841");
+        }
+        // Its health checks, which speak for nobody.
+        for says in [&b""[..], V2_LOCAL, b"PROXY UNKNOWN\r\n"] {
+            let conn = lobby.accept("10.0.0.1:1");
+            lobby.says(conn, says);
+            lobby.fins(conn);
+        }
+    });
+    assert!(said.is_empty(), "{said:#?}");
 }
 
 #[test]
