@@ -64,3 +64,53 @@ impl Ready {
 /// Whether the poller reports what happens after a read or a write that took less than it could. Elsewhere it does so
 /// only after one that took nothing.
 const EPOLL: bool = cfg!(any(target_os = "linux", target_os = "android"));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What trying says, or none if it is known that it must wait.
+    fn tried(ready: &mut Ready, way: Way, asked: Option<usize>, says: io::Result<usize>) -> Option<usize> {
+        let mut is_asked = false;
+        let result = ready.attempt(way, asked, || {
+            is_asked = true;
+            says
+        });
+        is_asked.then(|| result.unwrap_or_default())
+    }
+
+    #[test]
+    fn the_system_is_not_asked_in_vain() {
+        let mut ready = Ready::MAYBE;
+        assert_eq!(tried(&mut ready, Way::In, Some(10), Ok(10)), Some(10), "there may be more");
+        assert_eq!(tried(&mut ready, Way::In, None, Ok(5)), Some(5), "nobody knows how much was asked for");
+        assert_eq!(tried(&mut ready, Way::In, Some(10), Err(ErrorKind::WouldBlock.into())), Some(0));
+        assert_eq!(tried(&mut ready, Way::In, Some(10), Ok(10)), None);
+        assert_eq!(
+            tried(&mut ready, Way::Out, Some(10), Ok(10)),
+            Some(10),
+            "the other way is another matter"
+        );
+        ready.doubt(Way::In);
+        assert_eq!(tried(&mut ready, Way::In, Some(10), Ok(10)), Some(10));
+    }
+
+    /// So a small exchange is one read and one write.
+    #[test]
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn what_was_short_was_all() {
+        for way in [Way::In, Way::Out] {
+            let mut ready = Ready::MAYBE;
+            assert_eq!(tried(&mut ready, way, Some(10), Ok(9)), Some(9));
+            assert_eq!(tried(&mut ready, way, Some(10), Ok(10)), None);
+        }
+    }
+
+    /// No edge tells of an end that was there before.
+    #[test]
+    fn in_front_of_the_end_a_short_read_is_not_all() {
+        let mut ready = Ready { closed: true, ..Ready::MAYBE };
+        assert_eq!(tried(&mut ready, Way::In, Some(10), Ok(9)), Some(9));
+        assert_eq!(tried(&mut ready, Way::In, Some(10), Ok(0)), Some(0));
+    }
+}

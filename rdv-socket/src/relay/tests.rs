@@ -190,6 +190,46 @@ fn with_a_full_stock_bulk_arrives() {
     transfer(course, 20 << 20);
 }
 
+/// Has all that is asked for, and takes all that it is given.
+struct Endless;
+
+impl End for Endless {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        Ok(buf.len())
+    }
+
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        Ok(data.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn is_plain(&self) -> bool {
+        false
+    }
+
+    fn on_socket(&mut self, _: Way, _: &mut dyn FnMut(Tcp<'_>) -> io::Result<usize>) -> io::Result<usize> {
+        unreachable!("it has none")
+    }
+}
+
+#[test]
+fn a_turn_is_four_steps() {
+    let (pool, mut buffer, mut most) = (Pool::default(), vec![0; BUFFER_LEN], u64::MAX);
+    let mut flow = Flow { bulk: true, ..Flow::new(Vec::new(), false) };
+    for turn in 1..=3 {
+        let carried = flow.carry(&mut Endless, &mut Endless, &pool, &mut buffer, &mut most).unwrap();
+        assert_eq!((carried, flow.carried()), (Carried::Busy, turn * 4 * BUFFER_LEN as u64));
+    }
+}
+
+/// By pipes too.
 #[test]
 fn a_turn_comes_to_its_end() {
     let mut course = Course::new(true);
