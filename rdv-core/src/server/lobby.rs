@@ -62,7 +62,7 @@ impl Lobby {
     /// An empty lobby that counts in `metrics`, which others may count in too.
     pub fn with_metrics(config: LobbyConfig, metrics: Arc<Metrics>) -> Self {
         Self {
-            census: Census::new(metrics, config.max_waiting),
+            census: Census::new(metrics, &config),
             rates: Rates::new(config.bytes),
             guests: Guests::new(&config),
             config,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::{RelayEnd, Traffic};
+use super::{LobbyConfig, RelayEnd, Traffic};
 use crate::wire::Reject;
 
 /// What a server has done so far, and what it holds at the moment.
@@ -26,6 +26,7 @@ pub struct Metrics {
     in_lobby: Gauge,
     waiting: Gauge,
     waiting_max: Gauge,
+    open_max: Gauge,
     draining: AtomicBool,
     turns: Counter,
     refusals: Tally,
@@ -47,7 +48,7 @@ pub struct Metrics {
 pub enum Readiness {
     /// It does.
     Ready,
-    /// As many clients wait as it is configured to hold.
+    /// As many clients wait as it is configured to hold, or as many connections are open.
     Full,
     /// It is about to end.
     Draining,
@@ -65,11 +66,14 @@ impl Metrics {
 
     /// Whether new clients are taken in.
     pub fn readiness(&self) -> Readiness {
-        let max = self.waiting_max.get();
-        match self.draining.load(Ordering::Relaxed) {
-            true => Readiness::Draining,
-            false if max > 0 && self.waiting.get() >= max => Readiness::Full,
-            false => Readiness::Ready,
+        let is_full = |is: u64, max: &Gauge| max.get() > 0 && is >= max.get();
+        let open = self.in_lobby.get() + 2 * self.pairs.get();
+        if self.draining.load(Ordering::Relaxed) {
+            Readiness::Draining
+        } else if is_full(self.waiting.get(), &self.waiting_max) || is_full(open, &self.open_max) {
+            Readiness::Full
+        } else {
+            Readiness::Ready
         }
     }
 
@@ -129,6 +133,7 @@ impl Default for Metrics {
             in_lobby: Gauge::default(),
             waiting: Gauge::default(),
             waiting_max: Gauge::default(),
+            open_max: Gauge::default(),
             draining: AtomicBool::default(),
             turns: Counter::default(),
             refusals: Tally::of(Reject::CODES),
@@ -154,12 +159,16 @@ pub(super) struct Census {
     in_lobby: usize,
     waiting: usize,
     waiting_max: usize,
+    open_max: usize,
 }
 
 impl Census {
-    pub(super) fn new(metrics: Arc<Metrics>, waiting_max: usize) -> Self {
+    pub(super) fn new(metrics: Arc<Metrics>, config: &LobbyConfig) -> Self {
+        // Where there is no limit, a number that is never reached, and of which there can be some.
+        let (waiting_max, open_max) = (config.max_waiting, config.max_open.unwrap_or(u32::MAX as usize));
         metrics.waiting_max.change(0, waiting_max);
-        Self { metrics, in_lobby: 0, waiting: 0, waiting_max }
+        metrics.open_max.change(0, open_max);
+        Self { metrics, in_lobby: 0, waiting: 0, waiting_max, open_max }
     }
 
     pub(super) fn metrics(&self) -> &Arc<Metrics> {
@@ -177,6 +186,7 @@ impl Drop for Census {
     fn drop(&mut self) {
         self.take(0, 0);
         self.metrics.waiting_max.change(self.waiting_max, 0);
+        self.metrics.open_max.change(self.open_max, 0);
     }
 }
 

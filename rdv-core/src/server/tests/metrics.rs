@@ -169,3 +169,20 @@ fn whether_it_is_full() {
     lobby.join(Role::Accept, "tok");
     assert_eq!(metrics.readiness(), Readiness::Ready);
 }
+
+/// Whoever is refused for want of room is no news to those who asked first whether there is any.
+#[test]
+fn whether_as_many_connections_are_open_as_may_be() {
+    let mut lobby = Bench::open(LobbyConfig { max_open: Some(3), ..LobbyConfig::default() });
+    let metrics = lobby.machine.metrics().clone();
+    lobby.join(Role::Dial, "tok");
+    lobby.join(Role::Accept, "tok");
+    assert_eq!((metrics.pairs(), metrics.readiness()), (1, Readiness::Ready));
+    let waiter = lobby.join(Role::Dial, "another");
+    assert_eq!(metrics.readiness(), Readiness::Full);
+    let late = lobby.join(Role::Dial, "late");
+    assert_eq!(lobby.answer(late), "overloaded");
+    lobby.fails(waiter, ErrorKind::ConnectionReset);
+    lobby.wait(10_000);
+    assert_eq!(metrics.readiness(), Readiness::Ready);
+}
