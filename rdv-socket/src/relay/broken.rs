@@ -1,4 +1,4 @@
-//! Which end was it?
+//! A flow that has failed.
 
 use std::fmt;
 use std::io;

@@ -30,7 +30,7 @@ pub(super) struct Limits {
     /// open files allows; none: no limit)
     ///
     /// The soft limit on open files is raised to the hard one (ulimit -Hn) at the start, and 512 files
-    /// are kept for other uses, of few a quarter, and more on many cores.
+    /// are kept for other uses: of few a quarter to a half, and more on many cores.
     #[arg(long, value_name = "COUNT", verbatim_doc_comment)]
     max_open: Option<Count>,
     /// How many connections of one address (IPv6: /64) may wait or ask (default: 1024)

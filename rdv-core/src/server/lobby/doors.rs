@@ -71,6 +71,7 @@ impl Lobby {
             self.per_addr.add(household);
         }
         if let Door::Refused(reject) = door {
+            // It may be a trusted proxy's, and wait for no answer in clear.
             self.unintroduced(now, conn, reject);
         } else {
             self.guests.wait_for(now, conn, Patience::Head);
